@@ -1,0 +1,75 @@
+// Best fit: free runs of any length, filed by length in two-level bins and merged with both neighbours at once.
+//
+// Source: M. Masmano, I. Ripoll, A. Crespo, J. Real, "TLSF: a new dynamic memory allocator for real-time systems", ECRTS 2004; here
+// the unit is a page and the bookkeeping lies in descriptors. Merging finds the left neighbour by the descriptor of its last page
+// (boundary tags: Knuth, TAOCP vol. 1, section 2.5).
+//
+// I3 (best fit): no two free runs touch; a free run of two pages or more has `free_end` on its last page, and nothing else has.
+// Bound: every operation takes a constant number of steps. The bin that a request falls into may hold shorter runs too; the
+// first few are looked at, then the next bin serves, whose runs are all long enough.
+#pragma once
+
+#include "slabheap/core/page_layer.hpp"
+
+namespace slabheap {
+
+class BestFit {
+ public:
+  [[nodiscard]] PageNumber take(Regions& regions, Pages pages, Pages alignment);
+  void give(Regions& regions, Run run);
+  void withdraw(Regions& regions, PageNumber head);
+  [[nodiscard]] Pages longest(const Regions& regions) const;
+  template <typename Kept>
+  [[nodiscard]] Pages reach(const Regions& regions, Run run, Kept kept) const;
+  [[nodiscard]] bool files(const Regions& regions, PageNumber head) const;
+  [[nodiscard]] bool holds(const Regions& regions, std::uint64_t count) const;
+  [[nodiscard]] static Pages natural_alignment(Pages /*pages*/) { return {1}; }
+
+ private:
+  // Lengths below 16 have a bin each; above, each doubling is cut into 8 bins.
+  static constexpr unsigned split_shift = 3;
+  static constexpr unsigned splits = 1U << split_shift;
+  static constexpr unsigned row_count = 32 - split_shift + 1;
+  static constexpr unsigned looks = 8;  // how many runs of a bin of mixed lengths are compared
+
+  struct Bin {
+    unsigned row;
+    unsigned column;
+  };
+
+  static Bin bin_of(Pages pages);
+  static PageNumber aligned_start(Run free_run, Pages pages, Pages alignment);
+  static Run run_at(const Regions& regions, PageNumber head);
+
+  void file(Regions& regions, Run run);
+  [[nodiscard]] Regions::List& list_of(Bin bin) { return free_[bin.row][bin.column]; }
+  [[nodiscard]] PageNumber find(const Regions& regions, Pages pages, Pages alignment) const;
+  [[nodiscard]] PageNumber find_in(const Regions& regions, Bin bin, Pages pages, Pages alignment) const;
+  [[nodiscard]] PageNumber first_above(Bin bin) const;
+
+  Regions::List free_[row_count][splits];
+  std::uint32_t filled_rows_ = 0;              // bit set if and only if a column of the row is filled
+  std::uint8_t filled_columns_[row_count] = {};  // bit set if and only if the list is not empty
+};
+
+template <typename Kept>
+Pages BestFit::reach(const Regions& regions, Run run, Kept kept) const {
+  const Region& region = regions.of(run.first);
+  PageNumber start = run.first;
+  PageNumber end = run.end();
+  for (Pages step{1}; end < region.run().end() && step.count != 0; end = end + step) {
+    const Page& page = region.page(end);
+    step = page.kind == PageKind::free_run ? Pages{static_cast<std::uint32_t>(page.word)} : kept(end);
+  }
+  for (Pages step{1}; start > region.first && step.count != 0; start = start - step) {
+    const PageNumber last = start - Pages{1};
+    const Page& page = region.page(last);
+    const bool is_free = page.kind == PageKind::free_end || page.kind == PageKind::free_run;
+    const PageNumber head = last - Pages{region.head_distances[(last - region.first).count]};
+    step = is_free ? Pages{static_cast<std::uint32_t>(page.word)} : kept(head);
+    if (!is_free && head + step != start) step = {};
+  }
+  return end - start;
+}
+
+}  // namespace slabheap

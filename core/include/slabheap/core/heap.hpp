@@ -1,0 +1,258 @@
+// The heap: routes requests to the slabs and to large blocks, checks every free, and knows what it holds.
+//
+// Layout of the metadata at the head of the first region, in this order and without gaps that matter:
+//
+//   Heap | Slab of each class | routing table, a byte each granule | page layer | Region | descriptors
+//
+// Invariants, asserted by `validate`:
+//   I1 every page of a region is exactly one of: free, part of a set, part of a large block; metadata lies outside of the pages
+//   I2 slab total + buddy total = total; slab used + buddy used = used; total + metadata + unusable edges = bytes given
+//   I3 no free run could be merged with another (see Buddy and BestFit)
+//   I4 a set's word and its place fit each other (see Slab)
+//   I5 regions and blocks overlap neither each other nor metadata, and blocks honour their alignment
+//   I6 a refused call changes nothing but the counter of refusals
+#pragma once
+
+#include "slabheap/core/large_blocks.hpp"
+#include "slabheap/core/options.hpp"
+#include "slabheap/core/slab.hpp"
+
+namespace slabheap {
+
+struct Stats {
+  std::uint64_t total_bytes;
+  std::uint64_t used_bytes;
+  std::uint64_t available_bytes;
+  std::uint64_t slab_total_bytes;
+  std::uint64_t slab_used_bytes;
+  std::uint64_t buddy_total_bytes;
+  std::uint64_t buddy_used_bytes;
+  std::uint64_t metadata_bytes;
+  std::uint64_t peak_page_bytes;
+  std::uint64_t largest_free_bytes;
+  std::uint64_t region_count;
+  std::uint64_t live_blocks;
+  std::uint64_t allocations;
+  std::uint64_t deallocations;
+  std::uint64_t failed_allocations;
+  std::uint64_t rejected_frees;
+};
+
+/// What a stretch of pages is, for walks over the heap.
+struct RunView {
+  Address start;
+  std::size_t bytes;
+  std::size_t block_bytes;   ///< of a set's blocks, or of the one large block; 0 if the run is free
+  std::uint32_t total_blocks;
+  std::uint64_t used;  ///< a bit for each block in use
+};
+
+class Heap {
+ public:
+  struct Created {
+    Heap* heap;
+    Status status;
+  };
+
+  /// Makes a heap in `memory`, which belongs to it until its owner stops using it; there is nothing to undo. `is_zero` promises that
+  /// every byte is zero: then metadata is not cleared, and no cost depends on the size. `tag` stays with the region.
+  [[nodiscard]] static Created create(Span memory, const Options& options, bool is_zero, std::uint32_t tag);
+  /// Adds a region; like `create`.
+  [[nodiscard]] Status add_memory(Span memory, bool is_zero, std::uint32_t tag);
+
+  /// A block of at least `size` bytes at a multiple of `align`, a power of two; null if there is no memory or an argument is invalid.
+  [[nodiscard]] void* allocate(std::size_t size, std::size_t align);
+  /// Like `allocate`, with the first `size` bytes zero.
+  [[nodiscard]] void* allocate_zeroed(std::size_t size, std::size_t align);
+  /// A block of `new_size` bytes with what fits of the old one, which is gone; null, with the old one as it was, if there is no memory
+  /// or the old one is refused. Null as old block: like `allocate`.
+  [[nodiscard]] void* reallocate(void* block, std::size_t size, std::size_t align, std::size_t new_size);
+  /// Frees a block that was allocated with this size and alignment, or refuses and says why.
+  Status deallocate(void* block, std::size_t size, std::size_t align);
+  /// Frees a block, whatever its layout, or refuses and says why.
+  Status free(void* block);
+  /// Frees every block.
+  void reset();
+
+  /// What a block for such a request would hold; 0 if the arguments are invalid.
+  [[nodiscard]] std::size_t usable_size(std::size_t size, std::size_t align) const;
+  /// What a live block holds; 0 if it is none.
+  [[nodiscard]] std::size_t block_size(const void* block) const;
+
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] std::uint64_t total_bytes() const { return bytes_of(regions().page_count()); }
+  [[nodiscard]] std::uint64_t used_bytes() const { return slab_used_bytes() + bytes_of(large_.pages().count); }
+
+  [[nodiscard]] std::size_t class_count() const { return class_count_; }
+  [[nodiscard]] const Slab& slab(std::size_t index) const { return slabs()[index]; }
+  [[nodiscard]] const PageAllocator& pages() const { return pages_; }
+  [[nodiscard]] const Regions& regions() const { return pages_.regions(); }
+  [[nodiscard]] const Owner& owner() const { return owner_; }
+
+  /// Calls `visitor(const RunView&)` for every run in order of address, until it returns false; returns whether it never did.
+  template <typename Visitor>
+  bool visit_runs(Visitor visitor) const;
+  /// Calls `visitor(void* block, std::size_t bytes)` for every live block in order of address, until it returns false.
+  template <typename Visitor>
+  void visit_blocks(Visitor visitor) const;
+
+  /// Walks all of the metadata. False: an invariant does not hold.
+  [[nodiscard]] bool validate() const;
+
+  /// Gives the sets that are kept back empty to the page layer; returns their bytes.
+  std::size_t release_kept();
+  /// Calls `give_back(const Region&, Address start, std::size_t bytes)` for free memory that was in use since the last trim.
+  template <typename GiveBack>
+  void trim(GiveBack give_back);
+
+ private:
+  friend class Validator;
+
+  /// Where a pointer leads.
+  struct Place {
+    Status status = Status::not_owned;  // ok if and only if it leads to the start of a live block
+    Region* region = nullptr;
+    PageNumber head = no_page;
+    Slab* slab = nullptr;   // of a set; null for a large block
+    std::size_t block = 0;  // index in the set
+  };
+
+  static constexpr std::size_t no_class = max_classes;
+
+  Heap(const Configuration& configuration, const Options& options);
+  [[nodiscard]] static std::size_t own_bytes(const Configuration& configuration);
+  void make_slabs(const Configuration& configuration);
+
+  [[nodiscard]] Slab* slabs() { return reinterpret_cast<Slab*>(this + 1); }
+  [[nodiscard]] const Slab* slabs() const { return reinterpret_cast<const Slab*>(this + 1); }
+  [[nodiscard]] std::size_t granule_of(std::size_t size) const { return (size + granule_mask_) >> granule_shift_; }
+  [[nodiscard]] std::size_t class_for(std::size_t size, std::size_t align) const;
+  [[nodiscard]] std::uint64_t bytes_of(std::uint64_t page_count) const { return page_count << regions().page_shift(); }
+
+  [[nodiscard]] void* allocate_slowly(std::size_t size, std::size_t align);
+  [[nodiscard]] void* try_to_allocate(std::size_t size, std::size_t align);
+  [[nodiscard]] void* allocate_large(std::size_t size, std::size_t align);
+  [[nodiscard]] bool resize_in_place(const Place& place, std::size_t new_size, std::size_t align);
+
+  template <typename Accepts>
+  [[nodiscard]] bool put_back(void* block, Accepts accepts);
+  void settle(Slab& slab, std::size_t page);
+  Status deallocate_slowly(void* block, std::size_t size, std::size_t align);
+  Status free_slowly(void* block);
+  Status free_at(const Place& place);
+  Status refuse(const void* block, Status status);
+  void look_at(Region& region);
+
+  [[nodiscard]] Place place_of(Address address) const;
+  [[nodiscard]] Place place_in_set(Region& region, PageNumber head, Address address) const;
+  [[nodiscard]] bool has_layout(const Place& place, const void* block, std::size_t size, std::size_t align) const;
+  [[nodiscard]] std::size_t bytes_at(const Place& place) const;
+
+  [[nodiscard]] std::uint64_t slab_used_bytes() const;
+  [[nodiscard]] Pages longest_free() const;
+  [[nodiscard]] Run run_at(const Region& region, PageNumber head) const;
+  [[nodiscard]] RunView view_of(const Region& region, PageNumber head) const;
+
+  // What the fast paths read: of the region that the last slow free led to, and for routing.
+  Address view_start_ = 0;
+  std::size_t view_bytes_ = 0;
+  Page* view_pages_ = nullptr;
+  std::uint16_t* view_head_distances_ = nullptr;
+  std::size_t largest_class_ = 0;
+  const std::uint8_t* class_of_granule_ = nullptr;
+  std::uint32_t granule_mask_ = 0;
+  std::uint8_t granule_shift_ = 0;
+  std::uint8_t page_shift_;
+  std::uint8_t class_count_;
+
+  Region* view_ = nullptr;
+  PageAllocator pages_;
+  LargeBlocks large_;
+  std::uint64_t failed_allocations_ = 0;
+  std::uint64_t rejected_frees_ = 0;
+  Hooks hooks_;
+  Owner owner_;
+};
+
+[[gnu::always_inline]] inline void* Heap::allocate(std::size_t size, std::size_t align) {
+  if (size <= largest_class_) [[likely]] {
+    Slab& slab = slabs()[class_of_granule_[granule_of(size)]];
+    if (slab.serves(align)) [[likely]] {
+      if (void* block = slab.take()) [[likely]] return block;
+    }
+  }
+  return allocate_slowly(size, align);
+}
+
+/// The fast path of both frees: a block in use, in a set of the region looked at, whose slab `accepts` it. False: nothing has changed,
+/// and the slow path finds out why.
+template <typename Accepts>
+[[gnu::always_inline]] inline bool Heap::put_back(void* block, Accepts accepts) {
+  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
+  if (offset >= view_bytes_) [[unlikely]] return false;
+  std::size_t page = offset >> page_shift_;
+  page -= view_head_distances_[page];
+  Page& set = view_pages_[page];
+  Slab& slab = slabs()[set.class_index];
+  if (!accepts(slab)) [[unlikely]] return false;
+  const Quotient index = slab.locate(offset - (page << page_shift_));
+  // What is not the head of a set has no blocks.
+  if (!index.exact || index.value >= set.block_count) [[unlikely]] return false;
+  if ((set.word >> index.value & 1) != 0) [[unlikely]] return false;
+  if (slab.put(set, index.value)) [[unlikely]] settle(slab, page);
+  return true;
+}
+
+[[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
+  const auto accepts = [=](const Slab& slab) { return slab.fits(size) && slab.serves(align); };
+  if (put_back(block, accepts)) [[likely]] return Status::ok;
+  return deallocate_slowly(block, size, align);
+}
+
+[[gnu::always_inline]] inline Status Heap::free(void* block) {
+  if (put_back(block, [](const Slab&) { return true; })) [[likely]] return Status::ok;
+  return free_slowly(block);
+}
+
+template <typename Visitor>
+bool Heap::visit_runs(Visitor visitor) const {
+  for (std::uint32_t i = 0; i < regions().count(); ++i) {
+    const Region& region = regions().by_address(i);
+    for (PageNumber head = region.first; head < region.run().end(); head = run_at(region, head).end()) {
+      if (!visitor(view_of(region, head))) return false;
+    }
+  }
+  return true;
+}
+
+template <typename Visitor>
+void Heap::visit_blocks(Visitor visitor) const {
+  (void)visit_runs([&](const RunView& run) {
+    for (std::uint64_t used = run.used; used != 0; used &= used - 1) {
+      const Address block = run.start + static_cast<std::size_t>(std::countr_zero(used)) * run.block_bytes;
+      if (!visitor(reinterpret_cast<void*>(block), run.block_bytes)) return false;
+    }
+    return true;
+  });
+}
+
+template <typename GiveBack>
+void Heap::trim(GiveBack give_back) {
+  (void)release_kept();
+  for (std::uint32_t i = 0; i < regions().count(); ++i) {
+    Region& region = regions().by_address(i);
+    const PageNumber touched_end = region.first + Pages{region.touched};
+    for (PageNumber head = region.first; head < touched_end;) {
+      const Run run = run_at(region, head);
+      Page& page = region.page(head);
+      if (page.kind == PageKind::free_run && page.countdown != given_back) {
+        const PageNumber end = run.end() < touched_end ? run.end() : touched_end;
+        give_back(region, regions().address(head), regions().bytes(end - head));
+        page.countdown = given_back;
+      }
+      head = run.end();
+    }
+  }
+}
+
+}  // namespace slabheap

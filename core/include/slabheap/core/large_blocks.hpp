@@ -1,0 +1,44 @@
+// Large blocks: one block is one run of pages. A request is trimmed to whole pages; the page layer keeps the surplus.
+//
+// A pointer into the middle of a large block has to be told from one into free memory without a walk. So the head leaves hints in the
+// descriptors of a few pages inside, placed as a Fenwick tree places its partial sums (P. M. Fenwick, "A new data structure for cumulative
+// frequency tables", Software: Practice and Experience 24(3), 1994): of the pages on the way from any page inside to zero, each got by
+// clearing the lowest bit of the one before, one is the head or has a hint. A hint is believed only if the head that it names
+// is live and reaches the page, so hints are never cleaned up. There are at most as many as orders, and none where the run is
+// naturally aligned.
+#pragma once
+
+#include "slabheap/core/page_allocator.hpp"
+
+namespace slabheap {
+
+class LargeBlocks {
+ public:
+  /// The head of a new block, or `no_page`.
+  [[nodiscard]] PageNumber take(PageAllocator& pages, Pages count, Pages alignment);
+  void give(PageAllocator& pages, PageNumber head);
+  /// Grows a block into free pages behind it, or gives back its tail. False: they are not free, and nothing has changed.
+  [[nodiscard]] bool resize(PageAllocator& pages, PageNumber head, Pages count);
+  /// All blocks are counted as freed. The caller gives the runs back.
+  void forget_all();
+
+  /// The head of the large block that holds the page, or `no_page`. Steps: the number of orders.
+  [[nodiscard]] static PageNumber head_of(const Region& region, PageNumber page);
+  [[nodiscard]] static Run run_of(const Region& region, PageNumber head) {
+    return {head, {static_cast<std::uint32_t>(region.page(head).word)}};
+  }
+
+  [[nodiscard]] std::uint64_t allocations() const { return allocations_; }
+  [[nodiscard]] std::uint64_t deallocations() const { return deallocations_; }
+  [[nodiscard]] std::uint64_t live() const { return allocations_ - deallocations_; }
+  [[nodiscard]] Pages pages() const { return pages_; }
+
+ private:
+  static void leave_hints(Region& region, Run run);
+
+  std::uint64_t allocations_ = 0;
+  std::uint64_t deallocations_ = 0;
+  Pages pages_;
+};
+
+}  // namespace slabheap

@@ -1,0 +1,57 @@
+// What a heap is created with. Every part of a preset can be chosen alone; zero stands for the preset's choice.
+#pragma once
+
+#include "slabheap/core/limits.hpp"
+#include "slabheap/core/page_allocator.hpp"
+
+namespace slabheap {
+
+class Heap;
+
+enum class Preset : std::uint32_t {
+  classic,  ///< seven classes of 64 to 4096 bytes, sets of 64 blocks, pages of 4096 bytes, buddy
+  compact,  ///< four classes a doubling from 16 to 4096 bytes, snug sets, pages of 1024 bytes, best fit
+};
+
+/// What the heap calls. Each may be null.
+struct Hooks {
+  /// Memory ran out for a request. May add memory; true asks for one more try.
+  bool (*out_of_memory)(Heap& heap, std::size_t size, std::size_t align) = nullptr;
+  /// A free was refused and counted.
+  void (*refused_free)(const Heap& heap, const void* block, Status status) = nullptr;
+};
+
+/// Two words that the heap keeps for whoever made it and does not read.
+struct Owner {
+  void (*function)() = nullptr;
+  void* context = nullptr;
+};
+
+struct Options {
+  Preset preset = Preset::classic;
+  const std::size_t* classes = nullptr;  ///< ascending block sizes; null: the preset's
+  std::size_t class_count = 0;
+  std::size_t set_blocks = 0;  ///< blocks that a set aims at, 1 to 64
+  std::size_t page_bytes = 0;  ///< a power of two, 512 to 65536
+  PageLayerKind pages = PageLayerKind::buddy;
+  bool has_pages = false;  ///< whether `pages` counts, or the preset's page layer
+  Hooks hooks;
+  Owner owner;
+};
+
+/// Options with the preset filled in.
+struct Configuration {
+  const std::size_t* classes;
+  std::size_t class_count;
+  std::size_t set_blocks;  ///< 0: snug, see SetShape
+  unsigned page_shift;
+  PageLayerKind pages;
+};
+
+/// What is wrong with the options, as a sentence without a full stop; null if nothing is.
+[[nodiscard]] const char* problem_of(const Options& options);
+
+/// The configuration of options that have no problem.
+[[nodiscard]] Configuration configuration_of(const Options& options);
+
+}  // namespace slabheap

@@ -1,0 +1,39 @@
+// The descriptor of a page. Descriptors lie out of band, in a region's metadata; a page's own bytes are its user's.
+//
+// The first page of a run, its head, says what the run is; the kinds of heads are exact at every moment. Descriptors inside a run
+// hold nothing, or hints that are verified at the head before they are believed, so that a run of any length is
+// handed out and taken back without touching them all. A descriptor of zeros is a page that nobody has used yet.
+#pragma once
+
+#include "slabheap/core/units.hpp"
+
+namespace slabheap {
+
+enum class PageKind : std::uint8_t {
+  inner = 0,  ///< not a head: inside a run, or never used
+  free_run,   ///< head of a free run
+  free_end,   ///< last page of a free run of two pages or more; kept by best fit only
+  set,        ///< head of a set
+  large,      ///< head of a large block
+  hint,       ///< inside a large block, or once was: its word names a head (see LargeBlocks)
+};
+
+struct Page {
+  /// set: its free blocks, one bit each · free_run, free_end, large: the run's length in pages · hint: number of a head
+  std::uint64_t word;
+  /// The next page on the list that this one is on; the previous one stands in the region's `previous`.
+  PageNumber next;
+  PageKind kind;
+  std::uint8_t class_index;  ///< set: its size class
+  std::uint8_t block_count;  ///< blocks of a set; 0 if and only if this is not the head of a set
+  std::uint8_t countdown;    ///< set: frees until it has to move, see Slab · free run: `given_back`, or 0
+};
+static_assert(sizeof(Page) == 16, "the fast paths index descriptors by a shift");
+
+/// Marks a free run whose memory went back to the OS and has not been used since.
+inline constexpr std::uint8_t given_back = 1;
+
+/// Bytes of metadata that a page costs: its descriptor, its distance from a set's head, its backward link.
+inline constexpr std::size_t metadata_per_page = sizeof(Page) + sizeof(std::uint16_t) + sizeof(PageNumber);
+
+}  // namespace slabheap

@@ -1,0 +1,67 @@
+// The pages of a heap: its regions, the page layer that was chosen, and how many pages are in use.
+#pragma once
+
+#include "slabheap/core/best_fit.hpp"
+#include "slabheap/core/buddy.hpp"
+#include "slabheap/core/regions.hpp"
+
+namespace slabheap {
+
+enum class PageLayerKind : std::uint32_t { buddy, best_fit };
+
+class PageAllocator {
+ public:
+  /// `layer_memory` holds `layer_bytes(kind)` bytes, aligned for any type.
+  PageAllocator(unsigned page_shift, PageLayerKind kind, void* layer_memory);
+
+  /// What the state of a layer takes, rounded up to the alignment of any type.
+  [[nodiscard]] static std::size_t layer_bytes(PageLayerKind kind);
+
+  /// Adds a region (see Regions::add) and files its pages as one free run.
+  [[nodiscard]] Status add(Span span, const RegionPlan& plan, std::size_t extra, bool is_zero, std::uint32_t tag);
+
+  /// The first of so many pages, its number and address a multiple of `alignment` pages; `no_page` if no free run holds them. The caller
+  /// owns them and says so in the head's descriptor.
+  [[nodiscard]] PageNumber take(Pages pages, Pages alignment);
+  /// Takes exactly these pages, which follow a run in use, if all of them are free.
+  [[nodiscard]] bool take_at(Run run);
+  /// Takes back pages that were handed out; any part of what `take` gave will do.
+  void give(Run run);
+
+  [[nodiscard]] Regions& regions() { return regions_; }
+  [[nodiscard]] const Regions& regions() const { return regions_; }
+  [[nodiscard]] PageLayerKind kind() const { return kind_; }
+  [[nodiscard]] std::uint64_t used_pages() const { return used_pages_; }
+  [[nodiscard]] std::uint64_t peak_pages() const { return peak_pages_; }
+  [[nodiscard]] Pages longest() const;
+  /// As `longest`, if `run` were given, and every run next to it whose head `kept` gives a length for.
+  template <typename Kept>
+  [[nodiscard]] Pages reach(Run run, Kept kept) const {
+    return with_layer(*this, [&](const auto& layer) { return layer.reach(regions_, run, kept); });
+  }
+  /// The alignment that a run of so many pages always has.
+  [[nodiscard]] Pages natural_alignment(Pages pages) const;
+  /// I3 for one free run, and for the files as a whole.
+  [[nodiscard]] bool files(PageNumber head) const;
+  [[nodiscard]] bool holds(std::uint64_t free_runs) const;
+
+ private:
+  template <typename Self, typename Function>
+  static decltype(auto) with_layer(Self& self, Function function);
+  void count_taken(Run run);
+
+  Regions regions_;
+  PageLayerKind kind_;
+  void* layer_;  // a Buddy or a BestFit, as kind_ says
+  std::uint64_t used_pages_ = 0;
+  std::uint64_t peak_pages_ = 0;
+};
+
+/// Calls `function` with the layer as what it is.
+template <typename Self, typename Function>
+decltype(auto) PageAllocator::with_layer(Self& self, Function function) {
+  if (self.kind_ == PageLayerKind::buddy) return function(*static_cast<Buddy*>(self.layer_));
+  return function(*static_cast<BestFit*>(self.layer_));
+}
+
+}  // namespace slabheap

@@ -1,0 +1,41 @@
+// The page layer hands out runs of pages and takes them back. It is one concept; Buddy and BestFit are its implementations, and a
+// third needs no more than to satisfy it and a line in PageAllocator.
+//
+// A layer files the free runs and nothing else. It is given runs that are whole and nobody's, so it needs no check of
+// its own; who holds a run, and how many there are, is PageAllocator's affair.
+#pragma once
+
+#include <concepts>
+
+#include "slabheap/core/regions.hpp"
+
+namespace slabheap {
+
+template <typename Layer>
+concept PageLayer = requires(Layer layer, const Layer constant, Regions& regions, Run run, PageNumber head, Pages pages,
+                             Pages (*kept)(PageNumber)) {
+  /// The first of `pages` pages that start on a multiple of the second count, a power of two; `no_page` if no free run holds
+  /// such. What the run has beyond them stays free. Their descriptors are as after `withdraw`.
+  { layer.take(regions, pages, pages) } -> std::same_as<PageNumber>;
+  /// Files a run as free, merged with its free neighbours as far as the layer merges at all. Its head may still be of any kind.
+  { layer.give(regions, run) } -> std::same_as<void>;
+  /// Takes the free run with this head out of the files. Its descriptors are `inner` afterwards.
+  { layer.withdraw(regions, head) } -> std::same_as<void>;
+  /// The longest run that `take` would find.
+  { constant.longest(regions) } -> std::same_as<Pages>;
+  /// The longest run around `run` if it were given, and with it every neighbour for which `kept(head)` is not zero but a length.
+  { constant.reach(regions, run, kept) } -> std::same_as<Pages>;
+  /// Whether the free run with this head is filed where it belongs and could not be merged further (I3).
+  { constant.files(regions, head) } -> std::same_as<bool>;
+  /// Whether the files hold exactly `count` runs and every link is sound.
+  { constant.holds(regions, std::uint64_t{}) } -> std::same_as<bool>;
+  /// The alignment, in pages, that a run of so many pages always has.
+  { Layer::natural_alignment(pages) } -> std::same_as<Pages>;
+};
+
+/// Whether a page number may be followed as the head of a free run; for lists in damaged metadata.
+[[nodiscard]] inline bool is_free_head(const Regions& regions, PageNumber number) {
+  return regions.has(number) && regions.page(number).kind == PageKind::free_run;
+}
+
+}  // namespace slabheap

@@ -1,0 +1,162 @@
+// Creation, routing, and allocation where the fast path ends.
+#include "slabheap/core/heap.hpp"
+
+#include <new>
+
+#include "slabheap/core/memory.hpp"
+
+namespace slabheap {
+namespace {
+
+constexpr std::size_t own_alignment = 64;  // as Regions aligns the metadata
+
+/// The finest step between class sizes: a granule is the largest power of two that divides them all.
+unsigned granule_shift_of(const Configuration& configuration) {
+  std::size_t bits = 0;
+  for (std::size_t i = 0; i < configuration.class_count; ++i) bits |= configuration.classes[i];
+  return static_cast<unsigned>(std::countr_zero(bits));
+}
+
+std::size_t granule_count_of(const Configuration& configuration) {
+  return (configuration.classes[configuration.class_count - 1] >> granule_shift_of(configuration)) + 1;
+}
+
+/// No block is larger than half of the address space, so that sums of sizes cannot wrap around.
+constexpr std::size_t max_request = ~std::size_t{0} >> 1;
+
+bool is_valid(std::size_t size, std::size_t align) {
+  return is_power_of_two(align) && size <= max_request && align <= max_request;
+}
+
+}  // namespace
+
+std::size_t Heap::own_bytes(const Configuration& configuration) {
+  const std::size_t slabs = sizeof(Heap) + configuration.class_count * sizeof(Slab);
+  const std::size_t table = round_up(granule_count_of(configuration), alignof(std::max_align_t));
+  return round_up(slabs + table + PageAllocator::layer_bytes(configuration.pages), own_alignment);
+}
+
+Heap::Heap(const Configuration& configuration, const Options& options)
+    : page_shift_{static_cast<std::uint8_t>(configuration.page_shift)},
+      class_count_{static_cast<std::uint8_t>(configuration.class_count)},
+      pages_{configuration.page_shift, configuration.pages,
+             reinterpret_cast<std::byte*>(this) + own_bytes(configuration) -
+                 PageAllocator::layer_bytes(configuration.pages)},
+      hooks_{options.hooks},
+      owner_{options.owner} {
+  make_slabs(configuration);
+}
+
+void Heap::make_slabs(const Configuration& configuration) {
+  granule_shift_ = static_cast<std::uint8_t>(granule_shift_of(configuration));
+  granule_mask_ = (std::uint32_t{1} << granule_shift_) - 1;
+  auto* table = reinterpret_cast<std::uint8_t*>(slabs() + class_count_);
+  std::size_t smallest = 0;
+  std::size_t granule = 0;
+  for (std::uint8_t index = 0; index < class_count_; ++index) {
+    const std::size_t bytes = configuration.classes[index];
+    new (slabs() + index) Slab{index, bytes, smallest, configuration.set_blocks, pages_};
+    while (granule <= bytes >> granule_shift_) table[granule++] = index;
+    smallest = bytes + 1;
+    largest_class_ = bytes;
+  }
+  class_of_granule_ = table;
+}
+
+Heap::Created Heap::create(Span memory, const Options& options, bool is_zero, std::uint32_t tag) {
+  if (problem_of(options) != nullptr || memory.bytes > ~memory.start) return {nullptr, Status::invalid_argument};
+  const Configuration configuration = configuration_of(options);
+  if (memory.bytes >> configuration.page_shift > max_region_pages) return {nullptr, Status::invalid_argument};
+  const std::size_t extra = own_bytes(configuration);
+  const RegionPlan plan = RegionPlan::make(memory, extra, configuration.page_shift);
+  if (plan.page_count == 0) return {nullptr, Status::too_small};
+
+  auto* heap = new (reinterpret_cast<void*>(plan.metadata)) Heap{configuration, options};
+  const Status status = heap->pages_.add(memory, plan, extra, is_zero, tag);
+  if (status != Status::ok) return {nullptr, status};
+  heap->look_at(heap->regions().by_address(0));
+  return {heap, Status::ok};
+}
+
+Status Heap::add_memory(Span memory, bool is_zero, std::uint32_t tag) {
+  if (memory.start == 0 || memory.bytes > ~memory.start) return Status::invalid_argument;
+  if (memory.bytes >> page_shift_ > max_region_pages) return Status::invalid_argument;
+  const RegionPlan plan = RegionPlan::make(memory, 0, page_shift_);
+  if (plan.page_count == 0) return Status::too_small;
+  return pages_.add(memory, plan, 0, is_zero, tag);
+}
+
+/// The least class whose blocks hold the size and honour the alignment; `no_class` if the request goes to whole pages.
+std::size_t Heap::class_for(std::size_t size, std::size_t align) const {
+  if (size > largest_class_) return no_class;
+  std::size_t index = class_of_granule_[granule_of(size)];
+  while (index < class_count_ && !slabs()[index].serves(align)) ++index;
+  return index < class_count_ ? index : no_class;
+}
+
+std::size_t Heap::usable_size(std::size_t size, std::size_t align) const {
+  if (!is_valid(size, align)) return 0;
+  const std::size_t index = class_for(size, align);
+  return index != no_class ? slabs()[index].block_bytes() : regions().pages_for(size) << page_shift_;
+}
+
+void* Heap::allocate_large(std::size_t size, std::size_t align) {
+  const std::size_t count = regions().pages_for(size);
+  const std::size_t alignment = regions().pages_for(align);
+  if (count > max_region_pages || alignment > max_region_pages) return nullptr;
+  const PageNumber head =
+      large_.take(pages_, {static_cast<std::uint32_t>(count)}, {static_cast<std::uint32_t>(alignment)});
+  return head == no_page ? nullptr : reinterpret_cast<void*>(regions().address(head));
+}
+
+void* Heap::try_to_allocate(std::size_t size, std::size_t align) {
+  const std::size_t index = class_for(size, align);
+  if (index == no_class) return allocate_large(size, align);
+  Slab& slab = slabs()[index];
+  void* block = slab.take();
+  return block == nullptr && slab.refill(pages_) ? slab.take() : block;
+}
+
+/// Everything that is kept back is given up before a request fails.
+void* Heap::allocate_slowly(std::size_t size, std::size_t align) {
+  if (!is_valid(size, align)) return nullptr;
+  void* block = try_to_allocate(size, align);
+  if (block == nullptr && release_kept() != 0) block = try_to_allocate(size, align);
+  if (block == nullptr && hooks_.out_of_memory != nullptr && hooks_.out_of_memory(*this, size, align)) {
+    block = try_to_allocate(size, align);
+  }
+  if (block == nullptr) ++failed_allocations_;
+  return block;
+}
+
+void* Heap::allocate_zeroed(std::size_t size, std::size_t align) {
+  void* block = allocate(size, align);
+  if (block != nullptr) zero_bytes(block, size);
+  return block;
+}
+
+std::size_t Heap::release_kept() {
+  std::size_t released = 0;
+  for (std::size_t i = 0; i < class_count_; ++i) released += regions().bytes(slabs()[i].release_kept(pages_));
+  return released;
+}
+
+void Heap::reset() {
+  for (std::uint32_t i = 0; i < regions().count(); ++i) {
+    Region& region = regions().by_address(i);
+    for (PageNumber head = region.first; head < region.run().end();) {
+      const Run run = run_at(region, head);
+      head = run.end();
+      Page& page = region.page(run.first);
+      if (page.kind == PageKind::free_run) continue;
+      // Freeing merges with the free run behind, whose head is none afterwards.
+      if (head < region.run().end() && region.page(head).kind == PageKind::free_run) head = run_at(region, head).end();
+      page.block_count = 0;
+      pages_.give(run);
+    }
+  }
+  for (std::size_t i = 0; i < class_count_; ++i) slabs()[i].forget_all();
+  large_.forget_all();
+}
+
+}  // namespace slabheap

@@ -1,0 +1,132 @@
+// Where a pointer leads, and what a free or a reallocation does with it.
+#include "slabheap/core/heap.hpp"
+#include "slabheap/core/memory.hpp"
+
+namespace slabheap {
+
+Run Heap::run_at(const Region& region, PageNumber head) const {
+  const Page& page = region.page(head);
+  if (page.kind == PageKind::set) return slabs()[page.class_index].run_of(head, page, page_shift_);
+  return {head, {static_cast<std::uint32_t>(page.word)}};
+}
+
+/// A block of a set; `head` is its head.
+Heap::Place Heap::place_in_set(Region& region, PageNumber head, Address address) const {
+  const Page& page = region.page(head);
+  const Slab& slab = slabs()[page.class_index];
+  const Quotient index = slab.locate(address - regions().address(head));
+  Place place{Status::ok, &region, head, const_cast<Slab*>(&slab), index.value};
+  if (index.value >= page.block_count || (page.word >> index.value & 1) != 0) {
+    place.status = Status::not_allocated;
+  } else if (!index.exact) {
+    place.status = Status::misaligned;
+  }
+  return place;
+}
+
+Heap::Place Heap::place_of(Address address) const {
+  Region* region = regions().find(address);
+  if (region == nullptr) return {};
+  Place place{Status::not_allocated, region, no_page, nullptr, 0};
+  if (!region->holds_page(address)) return place;
+
+  const auto offset = static_cast<std::uint32_t>((address - region->pages_start) >> page_shift_);
+  const PageNumber page = region->first + Pages{offset};
+  const PageNumber head = page - Pages{region->head_distances[offset]};
+  // The distance is a hint: see whether the set is one, and reaches so far.
+  if (region->page(head).block_count != 0 && run_at(*region, head).holds(page)) return place_in_set(*region, head, address);
+
+  place.head = LargeBlocks::head_of(*region, page);
+  if (place.head == no_page) return place;
+  place.status = regions().address(place.head) == address ? Status::ok : Status::misaligned;
+  return place;
+}
+
+bool Heap::has_layout(const Place& place, const void* block, std::size_t size, std::size_t align) const {
+  const std::size_t index = class_for(size, align);
+  if (place.slab != nullptr) return index != no_class && &slabs()[index] == place.slab;
+  const bool is_aligned = (reinterpret_cast<Address>(block) & (align - 1)) == 0;
+  return index == no_class && is_aligned && regions().pages_for(size) == run_at(*place.region, place.head).pages.count;
+}
+
+std::size_t Heap::bytes_at(const Place& place) const {
+  return place.slab != nullptr ? place.slab->block_bytes() : regions().bytes(run_at(*place.region, place.head).pages);
+}
+
+std::size_t Heap::block_size(const void* block) const {
+  const Place place = place_of(reinterpret_cast<Address>(block));
+  return place.status == Status::ok ? bytes_at(place) : 0;
+}
+
+/// The region that frees are looked for in first.
+void Heap::look_at(Region& region) {
+  view_ = &region;
+  view_start_ = region.pages_start;
+  view_bytes_ = region.pages_bytes;
+  view_pages_ = region.pages;
+  view_head_distances_ = region.head_distances;
+}
+
+Status Heap::refuse(const void* block, Status status) {
+  ++rejected_frees_;
+  if (hooks_.refused_free != nullptr) hooks_.refused_free(*this, block, status);
+  return status;
+}
+
+void Heap::settle(Slab& slab, std::size_t page) {
+  slab.settle(pages_, view_->first + Pages{static_cast<std::uint32_t>(page)});
+}
+
+Status Heap::free_at(const Place& place) {
+  if (place.region != view_) look_at(*place.region);
+  if (place.slab == nullptr) {
+    large_.give(pages_, place.head);
+  } else if (place.slab->put(place.region->page(place.head), place.block)) {
+    place.slab->settle(pages_, place.head);
+  }
+  return Status::ok;
+}
+
+Status Heap::free_slowly(void* block) {
+  if (block == nullptr) return Status::ok;
+  const Place place = place_of(reinterpret_cast<Address>(block));
+  return place.status == Status::ok ? free_at(place) : refuse(block, place.status);
+}
+
+Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align) {
+  if (block == nullptr) return Status::ok;
+  if (!is_power_of_two(align)) return refuse(block, Status::invalid_argument);
+  const Place place = place_of(reinterpret_cast<Address>(block));
+  if (place.status != Status::ok) return refuse(block, place.status);
+  return has_layout(place, block, size, align) ? free_at(place) : refuse(block, Status::wrong_layout);
+}
+
+/// Whether the block could take the new size without moving, and now has it.
+bool Heap::resize_in_place(const Place& place, std::size_t new_size, std::size_t align) {
+  const std::size_t index = class_for(new_size, align);
+  if (place.slab != nullptr) return index != no_class && &slabs()[index] == place.slab;
+  const std::size_t count = regions().pages_for(new_size);
+  if (index != no_class || count > max_region_pages) return false;
+  return large_.resize(pages_, place.head, {static_cast<std::uint32_t>(count)});
+}
+
+void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
+  if (block == nullptr) return allocate(new_size, align);
+  const Place place = place_of(reinterpret_cast<Address>(block));
+  Status status = place.status;
+  if (!is_power_of_two(align)) status = Status::invalid_argument;
+  if (status == Status::ok && !has_layout(place, block, size, align)) status = Status::wrong_layout;
+  if (status != Status::ok) {
+    (void)refuse(block, status);
+    return nullptr;
+  }
+  if (resize_in_place(place, new_size, align)) return block;
+
+  void* moved = allocate(new_size, align);
+  if (moved == nullptr) return nullptr;
+  copy_bytes(moved, block, size < new_size ? size : new_size);
+  (void)free_at(place);
+  return moved;
+}
+
+}  // namespace slabheap

@@ -1,0 +1,77 @@
+// What the heap holds.
+#include "slabheap/core/heap.hpp"
+
+namespace slabheap {
+
+RunView Heap::view_of(const Region& region, PageNumber head) const {
+  const Page& page = region.page(head);
+  RunView view{regions().address(head), regions().bytes(run_at(region, head).pages), 0, 0, 0};
+  if (page.kind == PageKind::set) {
+    view.block_bytes = slabs()[page.class_index].block_bytes();
+    view.total_blocks = page.block_count;
+    view.used = all_free(page.block_count) & ~page.word;
+  } else if (page.kind == PageKind::large) {
+    view.block_bytes = view.bytes;
+    view.total_blocks = 1;
+    view.used = 1;
+  }
+  return view;
+}
+
+std::uint64_t Heap::slab_used_bytes() const {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < class_count_; ++i) bytes += slabs()[i].used_blocks() * slabs()[i].block_bytes();
+  return bytes;
+}
+
+/// The longest run that a request could get: sets that are kept back empty count as free, because they are given up before one fails.
+Pages Heap::longest_free() const {
+  const auto kept = [this](PageNumber head) -> Pages {
+    const Region& region = regions().of(head);
+    const Page& page = region.page(head);
+    const bool is_empty_set = page.kind == PageKind::set && slabs()[page.class_index].is_empty(page);
+    return is_empty_set ? run_at(region, head).pages : Pages{};
+  };
+  Pages longest = pages_.longest();
+  for (std::size_t i = 0; i < class_count_; ++i) {
+    const PageNumber current = slabs()[i].current();
+    if (current == no_page || kept(current).count == 0) continue;
+    const Pages reach = pages_.reach({current, kept(current)}, kept);
+    longest = reach > longest ? reach : longest;
+  }
+  return longest;
+}
+
+Stats Heap::stats() const {
+  Stats stats{};
+  std::uint64_t lent_pages = 0;
+  for (std::size_t i = 0; i < class_count_; ++i) {
+    const Slab& slab = slabs()[i];
+    lent_pages += slab.pages().count;
+    stats.live_blocks += slab.used_blocks();
+    stats.allocations += slab.allocations();
+    stats.deallocations += slab.deallocations();
+  }
+  stats.live_blocks += large_.live();
+  stats.allocations += large_.allocations();
+  stats.deallocations += large_.deallocations();
+
+  // I2: slab total + buddy total = total; slab used + buddy used = used
+  stats.total_bytes = total_bytes();
+  stats.slab_total_bytes = bytes_of(lent_pages);
+  stats.slab_used_bytes = slab_used_bytes();
+  stats.buddy_total_bytes = stats.total_bytes - stats.slab_total_bytes;
+  stats.buddy_used_bytes = bytes_of(large_.pages().count);
+  stats.used_bytes = stats.slab_used_bytes + stats.buddy_used_bytes;
+  stats.available_bytes = stats.total_bytes - stats.used_bytes;
+
+  stats.metadata_bytes = regions().metadata_bytes();
+  stats.peak_page_bytes = bytes_of(pages_.peak_pages());
+  stats.largest_free_bytes = bytes_of(longest_free().count);
+  stats.region_count = regions().count();
+  stats.failed_allocations = failed_allocations_;
+  stats.rejected_frees = rejected_frees_;
+  return stats;
+}
+
+}  // namespace slabheap

@@ -1,0 +1,65 @@
+#include "slabheap/core/large_blocks.hpp"
+
+namespace slabheap {
+
+void LargeBlocks::leave_hints(Region& region, Run run) {
+  if (run.first.value == 0) return;  // every way ends at page zero
+  PageNumber page = run.first + Pages{lowest_bit(run.first.value)};
+  while (run.holds(page)) {
+    region.page(page).kind = PageKind::hint;
+    region.page(page).word = run.first.value;
+    page = page + Pages{lowest_bit(page.value)};
+  }
+}
+
+PageNumber LargeBlocks::head_of(const Region& region, PageNumber page) {
+  for (PageNumber at = page; at >= region.first; at = {at.value & (at.value - 1)}) {
+    const Page& descriptor = region.page(at);
+    PageNumber head = at;
+    if (descriptor.kind == PageKind::hint) head = {static_cast<std::uint32_t>(descriptor.word)};
+    if (region.page(head).kind == PageKind::large && run_of(region, head).holds(page)) return head;
+    if (at.value == 0) break;
+  }
+  return no_page;
+}
+
+PageNumber LargeBlocks::take(PageAllocator& pages, Pages count, Pages alignment) {
+  const PageNumber head = pages.take(count, alignment);
+  if (head == no_page) return no_page;
+  Region& region = pages.regions().of(head);
+  region.page(head).kind = PageKind::large;
+  region.page(head).word = count.count;
+  leave_hints(region, {head, count});
+  ++allocations_;
+  pages_ += count;
+  return head;
+}
+
+void LargeBlocks::give(PageAllocator& pages, PageNumber head) {
+  const Run run = run_of(pages.regions().of(head), head);
+  ++deallocations_;
+  pages_ -= run.pages;
+  pages.give(run);
+}
+
+bool LargeBlocks::resize(PageAllocator& pages, PageNumber head, Pages count) {
+  Region& region = pages.regions().of(head);
+  const Run run = run_of(region, head);
+  if (count > run.pages) {
+    if (!pages.take_at({run.end(), count - run.pages})) return false;
+    pages_ += count - run.pages;
+    leave_hints(region, {head, count});
+  } else if (count < run.pages) {
+    pages_ -= run.pages - count;
+    pages.give({head + count, run.pages - count});
+  }
+  region.page(head).word = count.count;
+  return true;
+}
+
+void LargeBlocks::forget_all() {
+  deallocations_ = allocations_;
+  pages_ = {};
+}
+
+}  // namespace slabheap

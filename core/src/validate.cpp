@@ -1,0 +1,172 @@
+// The invariants I1 to I5, checked by a walk over all metadata that believes nothing it has not checked: damaged metadata makes
+// it return false, not run away.
+#include "slabheap/core/heap.hpp"
+
+namespace slabheap {
+namespace {
+
+/// What a walk counts of one slab.
+struct Tally {
+  std::uint64_t blocks = 0;
+  std::uint64_t used = 0;
+  Pages pages;
+  std::uint32_t sets = 0;
+  std::uint32_t to_list = 0;
+};
+
+}  // namespace
+
+class Validator {
+ public:
+  explicit Validator(const Heap& heap) : heap_{heap} {}
+
+  [[nodiscard]] bool holds() {
+    return regions_are_apart() && runs_cover_the_pages() && heap_.pages_.holds(free_runs_) && slabs_agree() && sums_agree();
+  }
+
+ private:
+  [[nodiscard]] bool regions_are_apart() const;
+  [[nodiscard]] bool runs_cover_the_pages();
+  [[nodiscard]] bool run_is_sound(const Region& region, PageNumber head, Run& run);
+  [[nodiscard]] bool set_is_sound(const Region& region, Run run);
+  [[nodiscard]] bool set_is_placed(const Slab& slab, Run run, const Page& page) const;
+  [[nodiscard]] bool slabs_agree() const;
+  [[nodiscard]] bool sums_agree() const;
+
+  const Heap& heap_;
+  Tally tallies_[max_classes];
+  std::uint64_t free_runs_ = 0;
+  std::uint64_t free_pages_ = 0;
+  std::uint64_t large_pages_ = 0;
+  std::uint64_t large_blocks_ = 0;
+};
+
+/// I5: spans ascend without overlap; in each, pages and metadata lie apart.
+bool Validator::regions_are_apart() const {
+  const Regions& regions = heap_.regions();
+  if (regions.count() == 0 || regions.count() > max_regions) return false;
+  for (std::uint32_t i = 0; i < regions.count(); ++i) {
+    const Region& region = regions.by_address(i);
+    const Span given = region.given;
+    if (!given.holds(reinterpret_cast<Address>(&region))) return false;
+    if (i > 0 && regions.by_address(i - 1).given.start >= given.start) return false;
+    if (i > 0 && regions.by_address(i - 1).given.overlaps(given)) return false;
+    const Span pages{region.pages_start, region.pages_bytes};
+    if (pages.bytes != regions.bytes({region.page_count}) || region.page_count == 0) return false;
+    if ((pages.start & (regions.page_bytes() - 1)) != 0) return false;
+    if (!given.holds(pages.start) || !given.holds(pages.start + (pages.bytes - 1))) return false;
+    const Span descriptors{reinterpret_cast<Address>(&region), sizeof(Region) + region.page_count * metadata_per_page};
+    if (pages.overlaps(descriptors) || !given.holds(descriptors.start + (descriptors.bytes - 1))) return false;
+    if (!regions.has(region.first) || &regions.of(region.first) != &region) return false;
+  }
+  return true;
+}
+
+/// I1: from head to head, runs cover each region.
+bool Validator::runs_cover_the_pages() {
+  for (std::uint32_t i = 0; i < heap_.regions().count(); ++i) {
+    const Region& region = heap_.regions().by_address(i);
+    for (PageNumber head = region.first; head < region.run().end();) {
+      Run run;
+      if (!run_is_sound(region, head, run)) return false;
+      head = run.end();
+    }
+  }
+  return true;
+}
+
+bool Validator::run_is_sound(const Region& region, PageNumber head, Run& run) {
+  const Page& page = region.page(head);
+  const bool is_set = page.kind == PageKind::set;
+  if (is_set != (page.block_count != 0)) return false;
+  if (is_set && (page.class_index >= heap_.class_count_ || page.block_count > max_set_blocks)) return false;
+  if (!is_set && (page.word == 0 || page.word > region.page_count)) return false;
+  run = heap_.run_at(region, head);
+  if (region.run().end() - head < run.pages) return false;
+
+  const PageNumber last = run.end() - Pages{1};
+  if (page.kind == PageKind::free_run) {
+    ++free_runs_;
+    free_pages_ += run.pages.count;
+    return heap_.pages_.files(head);  // (I3)
+  }
+  if (region.page(last).kind == PageKind::free_end) return false;
+  if (is_set) return set_is_sound(region, run);
+  large_pages_ += run.pages.count;
+  ++large_blocks_;
+  return page.kind == PageKind::large && LargeBlocks::head_of(region, last) == head;
+}
+
+/// I4 for the word, I5 for the blocks, and the hints that lead from every page of the set to its head.
+bool Validator::set_is_sound(const Region& region, Run run) {
+  const Page& page = region.page(run.first);
+  const Slab& slab = heap_.slabs()[page.class_index];
+  if ((page.word & ~all_free(page.block_count)) != 0) return false;
+  if ((heap_.regions().address(run.first) & (slab.alignment() - 1)) != 0) return false;
+  const std::uint16_t* distances = region.head_distances + (run.first - region.first).count;
+  for (std::uint32_t i = 0; i < run.pages.count; ++i) {
+    if (distances[i] != i) return false;
+    if (i > 0 && region.page(run.first + Pages{i}).block_count != 0) return false;
+  }
+
+  Tally& tally = tallies_[page.class_index];
+  ++tally.sets;
+  tally.pages += run.pages;
+  tally.blocks += page.block_count;
+  tally.used += page.block_count - static_cast<unsigned>(std::popcount(page.word));
+  const bool is_partial = page.word != 0 && !slab.is_empty(page);
+  if (is_partial && slab.current() != run.first) ++tally.to_list;
+  return set_is_placed(slab, run, page);
+}
+
+/// I4 for the place. Whether a set that should be listed is, the length of the list tells.
+bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page) const {
+  const unsigned used = page.block_count - static_cast<unsigned>(std::popcount(page.word));
+  if (slab.current() == run.first) return page.countdown == used;
+  if (used == 0) return false;
+  return page.countdown == (page.word == 0 ? 1 : used);
+}
+
+bool Validator::slabs_agree() const {
+  const Regions& regions = heap_.regions();
+  for (std::size_t i = 0; i < heap_.class_count_; ++i) {
+    const Slab& slab = heap_.slabs()[i];
+    const Tally& tally = tallies_[i];
+    if (tally.sets != slab.set_count() || tally.pages != slab.pages()) return false;
+    if (tally.blocks != slab.total_blocks() || tally.used != slab.used_blocks()) return false;
+    if (tally.to_list != slab.listed()) return false;
+    std::uint32_t listed = 0;
+    const bool is_sound = regions.is_sound(slab.list(), tally.to_list, [&](PageNumber set) {
+      const Page& page = regions.page(set);
+      ++listed;
+      return page.kind == PageKind::set && page.class_index == i && page.word != 0 && !slab.is_empty(page) &&
+             set != slab.current();
+    });
+    if (!is_sound || listed != tally.to_list) return false;
+    if (slab.current() == no_page) continue;
+    if (!regions.has(slab.current())) return false;
+    const Page& current = regions.page(slab.current());
+    if (current.kind != PageKind::set || current.class_index != i) return false;
+  }
+  return true;
+}
+
+/// I2.
+bool Validator::sums_agree() const {
+  std::uint64_t lent_pages = 0;
+  std::uint64_t given = 0;
+  std::uint64_t held = 0;
+  for (std::size_t i = 0; i < heap_.class_count_; ++i) lent_pages += tallies_[i].pages.count;
+  for (std::uint32_t i = 0; i < heap_.regions().count(); ++i) {
+    const Region& region = heap_.regions().by_address(i);
+    given += region.given.bytes;
+    held += region.metadata_bytes + region.pages_bytes;
+  }
+  return free_pages_ + lent_pages + large_pages_ == heap_.regions().page_count() &&
+         lent_pages + large_pages_ == heap_.pages_.used_pages() && large_pages_ == heap_.large_.pages().count &&
+         large_blocks_ == heap_.large_.live() && given == heap_.regions().given_bytes() && held <= given;
+}
+
+bool Heap::validate() const { return Validator{*this}.holds(); }
+
+}  // namespace slabheap
