@@ -113,7 +113,7 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   ++tally.sets;
   tally.pages += run.pages;
   tally.blocks += page.block_count;
-  tally.used += page.block_count - static_cast<unsigned>(std::popcount(page.word));
+  tally.used += page.block_count - bit_count(page.word);
   const bool is_partial = page.word != 0 && !slab.is_empty(page);
   if (is_partial && slab.current() != run.first) ++tally.to_list;
   return set_is_placed(slab, run, page);
@@ -121,7 +121,7 @@ bool Validator::set_is_sound(const Region& region, Run run) {
 
 /// I4 for the place. Whether a set that should be listed is, the length of the list tells.
 bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page) const {
-  const unsigned used = page.block_count - static_cast<unsigned>(std::popcount(page.word));
+  const unsigned used = page.block_count - bit_count(page.word);
   if (slab.current() == run.first) return page.countdown == used;
   if (used == 0) return false;
   return page.countdown == (page.word == 0 ? 1 : used);

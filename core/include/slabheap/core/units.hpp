@@ -68,6 +68,13 @@ template <typename Unsigned>
   return static_cast<Unsigned>(value & (~value + 1));
 }
 
+/// How many bits are set. Not std::popcount: without a popcnt instruction, that is a call of the compiler's runtime.
+[[nodiscard]] constexpr unsigned bit_count(std::uint64_t word) {
+  unsigned count = 0;
+  for (; word != 0; word &= word - 1) ++count;
+  return count;
+}
+
 /// log2 of the least power of two that is not below `count`, which is not zero.
 [[nodiscard]] constexpr unsigned order_for(Pages pages) { return static_cast<unsigned>(std::bit_width(pages.count - 1)); }
 

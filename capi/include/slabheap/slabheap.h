@@ -1,0 +1,637 @@
+/*
+ * slabheap: a heap that tells you exactly what it holds and catches every wrong free.
+ *
+ * Sizes are bytes. An alignment is a power of two. C99 or later, C++11 or later. Generated from rust/slabheap-sys by cbindgen.
+ */
+
+#ifndef SLABHEAP_SLABHEAP_H
+#define SLABHEAP_SLABHEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The most regions that a heap can have.
+ */
+#define HEAP_MAX_REGIONS 64
+
+/**
+ * The most size classes that a heap can have.
+ */
+#define HEAP_MAX_CLASSES 128
+
+/**
+ * The most blocks that a set can have.
+ */
+#define HEAP_MAX_SET_BLOCKS 64
+
+/**
+ * The smallest block that a size class can have, in bytes.
+ */
+#define HEAP_MIN_BLOCK_BYTES 8
+
+/**
+ * The largest block that a size class can have, in bytes. Larger requests get whole pages.
+ */
+#define HEAP_MAX_BLOCK_BYTES 65536
+
+/**
+ * The smallest page, in bytes.
+ */
+#define HEAP_MIN_PAGE_BYTES 512
+
+/**
+ * The largest page, in bytes.
+ */
+#define HEAP_MAX_PAGE_BYTES 65536
+
+/**
+ * What a call answers. A call that does not answer HEAP_STATUS_OK has changed nothing, except that a refused free is counted.
+ */
+enum HeapStatus
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Done.
+   */
+  HEAP_STATUS_OK = 0,
+  /**
+   * There is no memory for it, even after everything kept back was given up.
+   */
+  HEAP_STATUS_OUT_OF_MEMORY = 1,
+  /**
+   * An argument or an option is outside of its range; for options, heap_options_problem() says which.
+   */
+  HEAP_STATUS_INVALID_ARGUMENT = 2,
+  /**
+   * No region of this heap holds the pointer.
+   */
+  HEAP_STATUS_NOT_OWNED = 3,
+  /**
+   * The pointer lies in this heap but in no live block: it was freed before, or never handed out.
+   */
+  HEAP_STATUS_NOT_ALLOCATED = 4,
+  /**
+   * The pointer lies inside a live block, not at its start.
+   */
+  HEAP_STATUS_MISALIGNED = 5,
+  /**
+   * A live block, but not of the class that this size and alignment belong to.
+   */
+  HEAP_STATUS_WRONG_LAYOUT = 6,
+  /**
+   * The memory overlaps a region of this heap.
+   */
+  HEAP_STATUS_OVERLAP = 7,
+  /**
+   * The memory cannot hold the heap's metadata and one page.
+   */
+  HEAP_STATUS_TOO_SMALL = 8,
+  /**
+   * The heap has HEAP_MAX_REGIONS regions already, or no numbers left for so many pages.
+   */
+  HEAP_STATUS_TOO_MANY_REGIONS = 9,
+  /**
+   * An invariant does not hold: something wrote over the heap's metadata.
+   */
+  HEAP_STATUS_CORRUPT = 10,
+  /**
+   * This system, or the way that the library was built, cannot do it.
+   */
+  HEAP_STATUS_UNSUPPORTED = 11,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum HeapStatus HeapStatus;
+#else
+typedef uint32_t HeapStatus;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A choice of size classes, set size, page size and page layer that go together.
+ */
+enum HeapPreset
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Seven classes of 64, 128, ... 4096 bytes in sets of 64 blocks, over a buddy allocator of 4096-byte pages.
+   */
+  HEAP_PRESET_CLASSIC = 0,
+  /**
+   * For space: four classes a doubling from 16 to 4096 bytes, sets as short as leave no waste, best fit, 1024-byte pages.
+   */
+  HEAP_PRESET_COMPACT = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum HeapPreset HeapPreset;
+#else
+typedef uint32_t HeapPreset;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What hands out runs of pages, to sets and to large blocks.
+ */
+enum HeapPageLayer
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * The preset's.
+   */
+  HEAP_PAGE_LAYER_PRESET = 0,
+  /**
+   * A buddy allocator: naturally aligned runs of a power of two of pages, the surplus of a request given back at once. Every
+   * operation is bounded by the number of orders.
+   */
+  HEAP_PAGE_LAYER_BUDDY = 1,
+  /**
+   * Best fit by two-level bins over runs of any length, merged at once. Every operation is bounded by a constant.
+   */
+  HEAP_PAGE_LAYER_BEST_FIT = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum HeapPageLayer HeapPageLayer;
+#else
+typedef uint32_t HeapPageLayer;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What the heap does when a free is refused.
+ */
+enum HeapInvalidFree
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Counts it and returns the reason.
+   */
+  HEAP_INVALID_FREE_REPORT = 0,
+  /**
+   * Prints the reason and the pointer to the standard error stream and aborts the process.
+   */
+  HEAP_INVALID_FREE_ABORT = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum HeapInvalidFree HeapInvalidFree;
+#else
+typedef uint32_t HeapInvalidFree;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A heap. It lies in the memory that it manages; a pointer to it is all there is to hold.
+ *
+ * A `Heap *` is used by one thread at a time, a `const Heap *` by any number at once while nobody uses it as `Heap *`.
+ */
+typedef struct Heap Heap;
+
+/**
+ * Called when there is no memory for a request of `size` bytes at `align`. It may call heap_add_memory(), heap_trim() and every
+ * function that takes a `const Heap *`, and nothing else, on this heap. True: the request is tried once more. False: it fails.
+ */
+typedef bool (*HeapOutOfMemory)(void *context, struct Heap *heap, size_t size, size_t align);
+
+/**
+ * What a heap is made with. Start from heap_options_default() and set what should differ; zero and NULL stand for the default.
+ */
+typedef struct HeapOptions {
+  /**
+   * sizeof(HeapOptions) as the caller knows it, so that a later library can tell what it was given.
+   */
+  size_t options_bytes;
+  /**
+   * The memory to manage, of any alignment; NULL to map it from the OS.
+   */
+  void *memory;
+  /**
+   * How many bytes.
+   */
+  size_t bytes;
+  /**
+   * Where the choices left at zero below come from.
+   */
+  HeapPreset preset;
+  /**
+   * The page layer.
+   */
+  HeapPageLayer pages;
+  /**
+   * `class_count` block sizes in bytes, ascending, each HEAP_MIN_BLOCK_BYTES to HEAP_MAX_BLOCK_BYTES; read, not kept. NULL: the
+   * preset's. Blocks are as aligned as their size is even: of 48 bytes, to 16.
+   */
+  const size_t *classes;
+  /**
+   * How many, at most HEAP_MAX_CLASSES.
+   */
+  size_t class_count;
+  /**
+   * The blocks that a set aims at, 1 to HEAP_MAX_SET_BLOCKS. A set takes no more than a 64th of the heap, unless one block needs
+   * more, and no more than the longest free run.
+   */
+  size_t set_blocks;
+  /**
+   * Bytes of a page: a power of two, HEAP_MIN_PAGE_BYTES to HEAP_MAX_PAGE_BYTES.
+   */
+  size_t page_bytes;
+  /**
+   * What to do about invalid frees.
+   */
+  HeapInvalidFree invalid_free;
+  /**
+   * Called before a request fails for want of memory.
+   */
+  HeapOutOfMemory out_of_memory;
+  /**
+   * Passed to `out_of_memory`.
+   */
+  void *context;
+} HeapOptions;
+
+/**
+ * What a request gets.
+ */
+typedef struct HeapUsableSize {
+  /**
+   * What was asked for, in bytes; 0 if the arguments are invalid.
+   */
+  size_t min;
+  /**
+   * What the block would hold, in bytes; 0 if the arguments are invalid.
+   */
+  size_t max;
+} HeapUsableSize;
+
+/**
+ * What a heap holds. At every moment total = slab total + buddy total, used = slab used + buddy used, available = total - used,
+ * and total + metadata + the edges that no page fits into = the bytes given.
+ */
+typedef struct HeapStats {
+  /**
+   * All pages of all regions, in bytes.
+   */
+  size_t total_bytes;
+  /**
+   * The bytes of live blocks, each counted as what it holds, not as what was asked for.
+   */
+  size_t used_bytes;
+  /**
+   * total_bytes - used_bytes. One request gets `largest_free_bytes` at the most.
+   */
+  size_t available_bytes;
+  /**
+   * Pages lent to slabs, in bytes, whatever part of them holds blocks.
+   */
+  size_t slab_total_bytes;
+  /**
+   * Live blocks of slabs, in bytes.
+   */
+  size_t slab_used_bytes;
+  /**
+   * Pages that the page layer, buddy or best fit, has not lent to slabs, in bytes.
+   */
+  size_t buddy_total_bytes;
+  /**
+   * Live large blocks, in bytes.
+   */
+  size_t buddy_used_bytes;
+  /**
+   * What the heap needs for itself, in bytes.
+   */
+  size_t metadata_bytes;
+  /**
+   * The most bytes of pages that were in use at once, by slabs and large blocks together.
+   */
+  size_t peak_page_bytes;
+  /**
+   * The largest request, in bytes, at an alignment up to a page, that would succeed now.
+   */
+  size_t largest_free_bytes;
+  /**
+   * Regions.
+   */
+  size_t region_count;
+  /**
+   * Blocks allocated and not freed.
+   */
+  size_t live_blocks;
+  /**
+   * Blocks handed out so far. A reallocation that moves counts as one more, and as one more freed.
+   */
+  uint64_t allocations;
+  /**
+   * Blocks taken back so far.
+   */
+  uint64_t deallocations;
+  /**
+   * Requests that failed for want of memory.
+   */
+  uint64_t failed_allocations;
+  /**
+   * Frees and reallocations that were refused.
+   */
+  uint64_t rejected_frees;
+} HeapStats;
+
+/**
+ * What one size class holds.
+ */
+typedef struct HeapClassStats {
+  /**
+   * Bytes of a block.
+   */
+  size_t block_size;
+  /**
+   * Blocks in all sets.
+   */
+  size_t total_blocks;
+  /**
+   * Live blocks.
+   */
+  size_t used_blocks;
+  /**
+   * Sets.
+   */
+  size_t sets;
+  /**
+   * Sets with a used and a free block.
+   */
+  size_t partial_sets;
+  /**
+   * Blocks handed out so far.
+   */
+  uint64_t allocations;
+  /**
+   * Blocks taken back so far.
+   */
+  uint64_t deallocations;
+} HeapClassStats;
+
+/**
+ * Called for a live block of `bytes` usable bytes. False ends the walk. Must not change the heap.
+ */
+typedef bool (*HeapVisitor)(void *context, void *block, size_t bytes);
+
+/**
+ * A run of pages: a set, a large block, or free.
+ */
+typedef struct HeapRun {
+  /**
+   * Where it starts.
+   */
+  void *start;
+  /**
+   * How long it is.
+   */
+  size_t bytes;
+  /**
+   * Bytes of each of its blocks; of a large block, `bytes`; 0 if the run is free.
+   */
+  size_t block_size;
+  /**
+   * Blocks in it: 1 to 64 in a set, 1 in a large block, 0 if the run is free.
+   */
+  size_t total_blocks;
+  /**
+   * Bit k is set if block k, which starts k * block_size behind `start`, is live.
+   */
+  uint64_t used;
+} HeapRun;
+
+/**
+ * Called for a run. False ends the walk. Must not change the heap.
+ */
+typedef bool (*HeapRunVisitor)(void *context, const struct HeapRun *run);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Makes a classic heap of `bytes` bytes at `memory`, of any alignment; of memory mapped from the OS if `memory` is NULL, which takes
+ * up room only where it is used. The heap keeps its metadata in that memory and never writes outside of it.
+ *
+ * Returns the heap, or NULL: see heap_new_with() for the reasons.
+ *
+ * Cost: proportional to the metadata, about 0.5 % of the memory, which has to be cleared; constant for mapped memory.
+ *
+ * The caller's memory must stay until heap_destroy(); nothing else may use it but through blocks of this heap.
+ */
+extern struct Heap *heap_new(void *memory,
+                             size_t bytes);
+
+/**
+ * Like heap_new(), with every option, and with a reason.
+ *
+ * Returns HEAP_STATUS_OK and stores the heap in `*heap`. Otherwise `*heap` stays as it was: HEAP_STATUS_INVALID_ARGUMENT (NULL, or an
+ * option out of range, or memory that wraps around, or more than 2^31 pages), HEAP_STATUS_TOO_SMALL, HEAP_STATUS_OUT_OF_MEMORY (the
+ * OS gives none), HEAP_STATUS_UNSUPPORTED (options of a later version that are not zero, or no OS to map from).
+ */
+extern HeapStatus heap_new_with(const struct HeapOptions *options,
+                                struct Heap **heap);
+
+/**
+ * Options that heap_new_with() turns into what heap_new(NULL, 0) would make; set `bytes` at least.
+ */
+extern struct HeapOptions heap_options_default(void);
+
+/**
+ * What is wrong with the options, as a sentence for people; NULL if nothing is. Memory is not looked at.
+ */
+extern const char *heap_options_problem(const struct HeapOptions *options);
+
+/**
+ * Ends a heap and all of its blocks. Memory that it mapped goes back to the OS; the caller's memory is the caller's again. NULL does
+ * nothing.
+ *
+ * Cost: a call of the OS for each mapped region.
+ */
+extern void heap_destroy(struct Heap *heap);
+
+/**
+ * Adds a region of `bytes` bytes at `memory`, of any alignment; mapped from the OS if `memory` is NULL. Regions may touch; a
+ * block never spans two of them.
+ *
+ * Returns HEAP_STATUS_OK, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap, or memory that wraps around, or more than 2^31 pages),
+ * HEAP_STATUS_TOO_SMALL, HEAP_STATUS_OVERLAP, HEAP_STATUS_TOO_MANY_REGIONS, HEAP_STATUS_OUT_OF_MEMORY or HEAP_STATUS_UNSUPPORTED (as
+ * heap_new_with()).
+ *
+ * Cost and lifetime: as heap_new().
+ */
+extern HeapStatus heap_add_memory(struct Heap *heap,
+                                  void *memory,
+                                  size_t bytes);
+
+/**
+ * Allocates a block of at least `size` bytes at a multiple of `align`, a power of two. For 0 bytes, a distinct block of the smallest
+ * class. Its contents are indeterminate.
+ *
+ * Returns the block; NULL if there is no memory, or `align` is no power of two, or either is above SIZE_MAX / 2.
+ *
+ * A request goes to the smallest class whose blocks hold it and honour its alignment, or, if there is none, to whole pages.
+ *
+ * Cost: constant for a class; for whole pages, and when a class needs a new set, bounded by the number of orders (buddy) or
+ * constant (best fit). Before it fails, one step more for each class.
+ */
+extern void *heap_allocate(struct Heap *heap,
+                           size_t size,
+                           size_t align);
+
+/**
+ * Like heap_allocate(), with the first `size` bytes zero. Cost: that of clearing them, too.
+ */
+extern void *heap_allocate_zeroed(struct Heap *heap, size_t size, size_t align);
+
+/**
+ * Gives a block that was allocated with `size` and `align` a new size. It stays where it is if the new size has the same class, and, if
+ * both take whole pages, if it shrinks or the pages behind it are free; otherwise it moves, and its first bytes, as many as
+ * both sizes have, move with it. A NULL block: like heap_allocate(heap, new_size, align).
+ *
+ * Returns the block. NULL, and the old block is as it was, if there is no memory, if an argument is invalid, or if the old block is
+ * refused as heap_deallocate() would refuse it, which counts as a rejected free.
+ *
+ * Cost: that of an allocation, a copy and a free; in place, that of a free.
+ */
+extern void *heap_reallocate(struct Heap *heap,
+                             void *block,
+                             size_t size,
+                             size_t align,
+                             size_t new_size);
+
+/**
+ * Frees a block that was allocated with this `size` and `align`, or with others of the same class, or, for whole pages, of the
+ * same number of pages. NULL does nothing.
+ *
+ * Returns HEAP_STATUS_OK. Otherwise nothing has changed but `rejected_frees`: HEAP_STATUS_NOT_OWNED, HEAP_STATUS_NOT_ALLOCATED,
+ * HEAP_STATUS_MISALIGNED, HEAP_STATUS_WRONG_LAYOUT, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap, or `align` is no power of two). A heap
+ * made with HEAP_INVALID_FREE_ABORT aborts instead.
+ *
+ * Cost: constant; when a set or large block goes back to the page layer, bounded by the number of orders (buddy) or constant (best
+ * fit); with several regions, a binary search among them where the region is not that of the last free.
+ *
+ * Not guaranteed: a stale pointer whose block has been handed out again is a live block, and freed.
+ */
+extern HeapStatus heap_deallocate(struct Heap *heap,
+                                  void *block,
+                                  size_t size,
+                                  size_t align);
+
+/**
+ * Like heap_deallocate(), whatever size and alignment the block was allocated with.
+ */
+extern HeapStatus heap_free(struct Heap *heap, void *block);
+
+/**
+ * What a request of `size` bytes at `align` asks for and what its block would hold; zeros if the arguments are invalid. Cost: constant.
+ */
+extern struct HeapUsableSize heap_usable_size(const struct Heap *heap,
+                                              size_t size,
+                                              size_t align);
+
+/**
+ * How many bytes a live block of this heap holds; 0 if the pointer is not the start of one. Cost: as a free.
+ */
+extern size_t heap_block_size(const struct Heap *heap, const void *block);
+
+/**
+ * The bytes of all pages: what the heap could hand out if it were empty. Constant cost. 0 for a NULL heap, like the next two.
+ */
+extern size_t heap_total_bytes(const struct Heap *heap);
+
+/**
+ * The bytes of live blocks, each counted as what it holds. Cost: a step for each class.
+ */
+extern size_t heap_used_bytes(const struct Heap *heap);
+
+/**
+ * heap_total_bytes() - heap_used_bytes().
+ */
+extern size_t heap_available_bytes(const struct Heap *heap);
+
+/**
+ * Every figure at once. Cost: some steps for each class; blocks and sets are not walked. All zero for a NULL heap.
+ */
+extern struct HeapStats heap_stats(const struct Heap *heap);
+
+/**
+ * The number of size classes; 0 for a NULL heap.
+ */
+extern size_t heap_class_count(const struct Heap *heap);
+
+/**
+ * Stores the figures of the class at `index`, counted from 0 in ascending order of block size. Constant cost.
+ *
+ * Returns HEAP_STATUS_OK, or HEAP_STATUS_INVALID_ARGUMENT (a NULL pointer, or no such class), and `*stats` stays as it was.
+ */
+extern HeapStatus heap_class_stats(const struct Heap *heap, size_t index, struct HeapClassStats *stats);
+
+/**
+ * Calls `visitor` for every live block in order of address until it returns false.
+ *
+ * Returns HEAP_STATUS_OK, also if the visitor ended it, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap or visitor).
+ *
+ * Cost: proportional to runs and live blocks; free memory is skipped a run at a time.
+ */
+extern HeapStatus heap_visit(const struct Heap *heap, HeapVisitor visitor, void *context);
+
+/**
+ * Like heap_visit(), for every run of pages: sets, large blocks and free runs, which together are all pages of the heap.
+ */
+extern HeapStatus heap_visit_runs(const struct Heap *heap, HeapRunVisitor visitor, void *context);
+
+/**
+ * Walks all metadata and checks every invariant.
+ *
+ * Returns HEAP_STATUS_OK, HEAP_STATUS_CORRUPT, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap). After HEAP_STATUS_CORRUPT, nothing is
+ * promised of any other call.
+ *
+ * Cost: proportional to the number of runs and of the pages in sets. Needs about 5 KiB of stack.
+ */
+extern HeapStatus heap_check(const struct Heap *heap);
+
+/**
+ * Gives the sets that are kept back empty to the page layer, and free memory that has been in use since the last trim to the OS if it
+ * was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are.
+ *
+ * Returns the bytes that went back: to the OS from mapped regions, to the page layer from the caller's. 0 for a NULL heap.
+ *
+ * Cost: proportional to the number of runs, and a call of the OS for each free run.
+ */
+extern size_t heap_trim(struct Heap *heap);
+
+/**
+ * Frees every block at once. Regions, options and counters stay; blocks count as deallocated.
+ *
+ * Returns HEAP_STATUS_OK, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap).
+ *
+ * Cost: proportional to the number of runs.
+ */
+extern HeapStatus heap_reset(struct Heap *heap);
+
+/**
+ * A status in words, for people; never NULL, also for a number that is no status. The text is static.
+ */
+extern const char *heap_status_message(HeapStatus status);
+
+/**
+ * The version of the library, as "1.2.3". The text is static.
+ */
+extern const char *heap_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* SLABHEAP_SLABHEAP_H */

@@ -1,0 +1,36 @@
+// Where the memory of regions comes from: the caller, or the OS. A region's tag remembers which.
+#pragma once
+
+#include "os.hpp"
+#include "slabheap/core/heap.hpp"
+
+namespace slabheap {
+
+inline constexpr std::uint32_t tag_callers = 0;
+inline constexpr std::uint32_t tag_mapped = 1;
+
+/// Larger runs than this gain nothing from natural alignment in memory.
+inline constexpr std::size_t max_map_alignment = std::size_t{1} << 30;
+
+/// Calls `use(span, is_zero, tag)` with the caller's memory, or with so many mapped bytes if there is none; unmaps them unless the
+/// answer is ok. Mapped memory is as aligned as it is long, so that a buddy allocator finds long runs in it.
+template <typename Use>
+[[nodiscard]] Status with_memory(void* memory, std::size_t bytes, Use use) {
+  if (memory != nullptr) return use(Span{reinterpret_cast<Address>(memory), bytes}, false, tag_callers);
+  if (!os::can_map()) return Status::unsupported;
+  if (bytes == 0) return Status::too_small;
+  const std::size_t natural = std::bit_floor(bytes);
+  void* mapping = os::map(bytes, natural < max_map_alignment ? natural : max_map_alignment);
+  if (mapping == nullptr) return Status::out_of_memory;
+  const Status status = use(Span{reinterpret_cast<Address>(mapping), bytes}, true, tag_mapped);
+  if (status != Status::ok) os::unmap(mapping, bytes);
+  return status;
+}
+
+/// Ends every mapping of the heap, and with them, if it lies in one, the heap.
+void unmap_regions(Heap& heap);
+
+/// See heap_trim().
+[[nodiscard]] std::size_t trim(Heap& heap);
+
+}  // namespace slabheap

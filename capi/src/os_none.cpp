@@ -1,0 +1,15 @@
+#include "os.hpp"
+
+namespace slabheap::os {
+
+bool can_map() { return false; }
+
+void* map(std::size_t /*bytes*/, std::size_t /*alignment*/) { return nullptr; }
+
+void unmap(void* /*memory*/, std::size_t /*bytes*/) {}
+
+std::size_t give_back(void* /*memory*/, std::size_t /*bytes*/) { return 0; }
+
+void abort_with(const char* /*text*/, std::size_t /*bytes*/) { __builtin_trap(); }
+
+}  // namespace slabheap::os

@@ -1,0 +1,376 @@
+//! Declarations of the slabheap C interface.
+//!
+//! This file is the interface's source: the C header is what cbindgen prints from it, so what is said here is said to C
+//! programmers. Rust programs want the `slabheap` crate instead, which is safe where it can be.
+
+#![no_std]
+#![allow(clippy::doc_markdown)]
+
+use core::ffi::{c_char, c_void};
+
+/// The most regions that a heap can have.
+pub const HEAP_MAX_REGIONS: usize = 64;
+
+/// The most size classes that a heap can have.
+pub const HEAP_MAX_CLASSES: usize = 128;
+
+/// The most blocks that a set can have.
+pub const HEAP_MAX_SET_BLOCKS: usize = 64;
+
+/// The smallest block that a size class can have, in bytes.
+pub const HEAP_MIN_BLOCK_BYTES: usize = 8;
+
+/// The largest block that a size class can have, in bytes. Larger requests get whole pages.
+pub const HEAP_MAX_BLOCK_BYTES: usize = 65536;
+
+/// The smallest page, in bytes.
+pub const HEAP_MIN_PAGE_BYTES: usize = 512;
+
+/// The largest page, in bytes.
+pub const HEAP_MAX_PAGE_BYTES: usize = 65536;
+
+/// What a call answers. A call that does not answer HEAP_STATUS_OK has changed nothing, except that a refused free is counted.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapStatus {
+    /// Done.
+    Ok = 0,
+    /// There is no memory for it, even after everything kept back was given up.
+    OutOfMemory = 1,
+    /// An argument or an option is outside of its range; for options, heap_options_problem() says which.
+    InvalidArgument = 2,
+    /// No region of this heap holds the pointer.
+    NotOwned = 3,
+    /// The pointer lies in this heap but in no live block: it was freed before, or never handed out.
+    NotAllocated = 4,
+    /// The pointer lies inside a live block, not at its start.
+    Misaligned = 5,
+    /// A live block, but not of the class that this size and alignment belong to.
+    WrongLayout = 6,
+    /// The memory overlaps a region of this heap.
+    Overlap = 7,
+    /// The memory cannot hold the heap's metadata and one page.
+    TooSmall = 8,
+    /// The heap has HEAP_MAX_REGIONS regions already, or no numbers left for so many pages.
+    TooManyRegions = 9,
+    /// An invariant does not hold: something wrote over the heap's metadata.
+    Corrupt = 10,
+    /// This system, or the way that the library was built, cannot do it.
+    Unsupported = 11,
+}
+
+/// A choice of size classes, set size, page size and page layer that go together.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapPreset {
+    /// Seven classes of 64, 128, ... 4096 bytes in sets of 64 blocks, over a buddy allocator of 4096-byte pages.
+    Classic = 0,
+    /// For space: four classes a doubling from 16 to 4096 bytes, sets as short as leave no waste, best fit, 1024-byte pages.
+    Compact = 1,
+}
+
+/// What hands out runs of pages, to sets and to large blocks.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapPageLayer {
+    /// The preset's.
+    Preset = 0,
+    /// A buddy allocator: naturally aligned runs of a power of two of pages, the surplus of a request given back at once. Every
+    /// operation is bounded by the number of orders.
+    Buddy = 1,
+    /// Best fit by two-level bins over runs of any length, merged at once. Every operation is bounded by a constant.
+    BestFit = 2,
+}
+
+/// What the heap does when a free is refused.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapInvalidFree {
+    /// Counts it and returns the reason.
+    Report = 0,
+    /// Prints the reason and the pointer to the standard error stream and aborts the process.
+    Abort = 1,
+}
+
+/// A heap. It lies in the memory that it manages; a pointer to it is all there is to hold.
+///
+/// A `Heap *` is used by one thread at a time, a `const Heap *` by any number at once while nobody uses it as `Heap *`.
+#[cfg_attr(all(), repr(C))]
+pub struct Heap {
+    _opaque: [u8; 0],
+    _pinned: core::marker::PhantomData<(*mut u8, core::marker::PhantomPinned)>,
+}
+
+/// Called when there is no memory for a request of `size` bytes at `align`. It may call heap_add_memory(), heap_trim() and every
+/// function that takes a `const Heap *`, and nothing else, on this heap. True: the request is tried once more. False: it fails.
+pub type HeapOutOfMemory =
+    Option<unsafe extern "C" fn(context: *mut c_void, heap: *mut Heap, size: usize, align: usize) -> bool>;
+
+/// What a heap is made with. Start from heap_options_default() and set what should differ; zero and NULL stand for the default.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct HeapOptions {
+    /// sizeof(HeapOptions) as the caller knows it, so that a later library can tell what it was given.
+    pub options_bytes: usize,
+    /// The memory to manage, of any alignment; NULL to map it from the OS.
+    pub memory: *mut c_void,
+    /// How many bytes.
+    pub bytes: usize,
+    /// Where the choices left at zero below come from.
+    pub preset: HeapPreset,
+    /// The page layer.
+    pub pages: HeapPageLayer,
+    /// `class_count` block sizes in bytes, ascending, each HEAP_MIN_BLOCK_BYTES to HEAP_MAX_BLOCK_BYTES; read, not kept. NULL: the
+    /// preset's. Blocks are as aligned as their size is even: of 48 bytes, to 16.
+    pub classes: *const usize,
+    /// How many, at most HEAP_MAX_CLASSES.
+    pub class_count: usize,
+    /// The blocks that a set aims at, 1 to HEAP_MAX_SET_BLOCKS. A set takes no more than a 64th of the heap, unless one block needs
+    /// more, and no more than the longest free run.
+    pub set_blocks: usize,
+    /// Bytes of a page: a power of two, HEAP_MIN_PAGE_BYTES to HEAP_MAX_PAGE_BYTES.
+    pub page_bytes: usize,
+    /// What to do about invalid frees.
+    pub invalid_free: HeapInvalidFree,
+    /// Called before a request fails for want of memory.
+    pub out_of_memory: HeapOutOfMemory,
+    /// Passed to `out_of_memory`.
+    pub context: *mut c_void,
+}
+
+/// What a request gets.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapUsableSize {
+    /// What was asked for, in bytes; 0 if the arguments are invalid.
+    pub min: usize,
+    /// What the block would hold, in bytes; 0 if the arguments are invalid.
+    pub max: usize,
+}
+
+/// What a heap holds. At every moment total = slab total + buddy total, used = slab used + buddy used, available = total - used,
+/// and total + metadata + the edges that no page fits into = the bytes given.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeapStats {
+    /// All pages of all regions, in bytes.
+    pub total_bytes: usize,
+    /// The bytes of live blocks, each counted as what it holds, not as what was asked for.
+    pub used_bytes: usize,
+    /// total_bytes - used_bytes. One request gets `largest_free_bytes` at the most.
+    pub available_bytes: usize,
+    /// Pages lent to slabs, in bytes, whatever part of them holds blocks.
+    pub slab_total_bytes: usize,
+    /// Live blocks of slabs, in bytes.
+    pub slab_used_bytes: usize,
+    /// Pages that the page layer, buddy or best fit, has not lent to slabs, in bytes.
+    pub buddy_total_bytes: usize,
+    /// Live large blocks, in bytes.
+    pub buddy_used_bytes: usize,
+    /// What the heap needs for itself, in bytes.
+    pub metadata_bytes: usize,
+    /// The most bytes of pages that were in use at once, by slabs and large blocks together.
+    pub peak_page_bytes: usize,
+    /// The largest request, in bytes, at an alignment up to a page, that would succeed now.
+    pub largest_free_bytes: usize,
+    /// Regions.
+    pub region_count: usize,
+    /// Blocks allocated and not freed.
+    pub live_blocks: usize,
+    /// Blocks handed out so far. A reallocation that moves counts as one more, and as one more freed.
+    pub allocations: u64,
+    /// Blocks taken back so far.
+    pub deallocations: u64,
+    /// Requests that failed for want of memory.
+    pub failed_allocations: u64,
+    /// Frees and reallocations that were refused.
+    pub rejected_frees: u64,
+}
+
+/// What one size class holds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeapClassStats {
+    /// Bytes of a block.
+    pub block_size: usize,
+    /// Blocks in all sets.
+    pub total_blocks: usize,
+    /// Live blocks.
+    pub used_blocks: usize,
+    /// Sets.
+    pub sets: usize,
+    /// Sets with a used and a free block.
+    pub partial_sets: usize,
+    /// Blocks handed out so far.
+    pub allocations: u64,
+    /// Blocks taken back so far.
+    pub deallocations: u64,
+}
+
+/// A run of pages: a set, a large block, or free.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapRun {
+    /// Where it starts.
+    pub start: *mut c_void,
+    /// How long it is.
+    pub bytes: usize,
+    /// Bytes of each of its blocks; of a large block, `bytes`; 0 if the run is free.
+    pub block_size: usize,
+    /// Blocks in it: 1 to 64 in a set, 1 in a large block, 0 if the run is free.
+    pub total_blocks: usize,
+    /// Bit k is set if block k, which starts k * block_size behind `start`, is live.
+    pub used: u64,
+}
+
+/// Called for a live block of `bytes` usable bytes. False ends the walk. Must not change the heap.
+pub type HeapVisitor = Option<unsafe extern "C" fn(context: *mut c_void, block: *mut c_void, bytes: usize) -> bool>;
+
+/// Called for a run. False ends the walk. Must not change the heap.
+pub type HeapRunVisitor = Option<unsafe extern "C" fn(context: *mut c_void, run: *const HeapRun) -> bool>;
+
+unsafe extern "C" {
+    /// Makes a classic heap of `bytes` bytes at `memory`, of any alignment; of memory mapped from the OS if `memory` is NULL, which takes
+    /// up room only where it is used. The heap keeps its metadata in that memory and never writes outside of it.
+    ///
+    /// Returns the heap, or NULL: see heap_new_with() for the reasons.
+    ///
+    /// Cost: proportional to the metadata, about 0.5 % of the memory, which has to be cleared; constant for mapped memory.
+    ///
+    /// The caller's memory must stay until heap_destroy(); nothing else may use it but through blocks of this heap.
+    pub fn heap_new(memory: *mut c_void, bytes: usize) -> *mut Heap;
+
+    /// Like heap_new(), with every option, and with a reason.
+    ///
+    /// Returns HEAP_STATUS_OK and stores the heap in `*heap`. Otherwise `*heap` stays as it was: HEAP_STATUS_INVALID_ARGUMENT (NULL, or an
+    /// option out of range, or memory that wraps around, or more than 2^31 pages), HEAP_STATUS_TOO_SMALL, HEAP_STATUS_OUT_OF_MEMORY (the
+    /// OS gives none), HEAP_STATUS_UNSUPPORTED (options of a later version that are not zero, or no OS to map from).
+    pub fn heap_new_with(options: *const HeapOptions, heap: *mut *mut Heap) -> HeapStatus;
+
+    /// Options that heap_new_with() turns into what heap_new(NULL, 0) would make; set `bytes` at least.
+    pub fn heap_options_default() -> HeapOptions;
+
+    /// What is wrong with the options, as a sentence for people; NULL if nothing is. Memory is not looked at.
+    pub fn heap_options_problem(options: *const HeapOptions) -> *const c_char;
+
+    /// Ends a heap and all of its blocks. Memory that it mapped goes back to the OS; the caller's memory is the caller's again. NULL does
+    /// nothing.
+    ///
+    /// Cost: a call of the OS for each mapped region.
+    pub fn heap_destroy(heap: *mut Heap);
+
+    /// Adds a region of `bytes` bytes at `memory`, of any alignment; mapped from the OS if `memory` is NULL. Regions may touch; a
+    /// block never spans two of them.
+    ///
+    /// Returns HEAP_STATUS_OK, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap, or memory that wraps around, or more than 2^31 pages),
+    /// HEAP_STATUS_TOO_SMALL, HEAP_STATUS_OVERLAP, HEAP_STATUS_TOO_MANY_REGIONS, HEAP_STATUS_OUT_OF_MEMORY or HEAP_STATUS_UNSUPPORTED (as
+    /// heap_new_with()).
+    ///
+    /// Cost and lifetime: as heap_new().
+    pub fn heap_add_memory(heap: *mut Heap, memory: *mut c_void, bytes: usize) -> HeapStatus;
+
+    /// Allocates a block of at least `size` bytes at a multiple of `align`, a power of two. For 0 bytes, a distinct block of the smallest
+    /// class. Its contents are indeterminate.
+    ///
+    /// Returns the block; NULL if there is no memory, or `align` is no power of two, or either is above SIZE_MAX / 2.
+    ///
+    /// A request goes to the smallest class whose blocks hold it and honour its alignment, or, if there is none, to whole pages.
+    ///
+    /// Cost: constant for a class; for whole pages, and when a class needs a new set, bounded by the number of orders (buddy) or
+    /// constant (best fit). Before it fails, one step more for each class.
+    pub fn heap_allocate(heap: *mut Heap, size: usize, align: usize) -> *mut c_void;
+
+    /// Like heap_allocate(), with the first `size` bytes zero. Cost: that of clearing them, too.
+    pub fn heap_allocate_zeroed(heap: *mut Heap, size: usize, align: usize) -> *mut c_void;
+
+    /// Gives a block that was allocated with `size` and `align` a new size. It stays where it is if the new size has the same class, and, if
+    /// both take whole pages, if it shrinks or the pages behind it are free; otherwise it moves, and its first bytes, as many as
+    /// both sizes have, move with it. A NULL block: like heap_allocate(heap, new_size, align).
+    ///
+    /// Returns the block. NULL, and the old block is as it was, if there is no memory, if an argument is invalid, or if the old block is
+    /// refused as heap_deallocate() would refuse it, which counts as a rejected free.
+    ///
+    /// Cost: that of an allocation, a copy and a free; in place, that of a free.
+    pub fn heap_reallocate(heap: *mut Heap, block: *mut c_void, size: usize, align: usize, new_size: usize) -> *mut c_void;
+
+    /// Frees a block that was allocated with this `size` and `align`, or with others of the same class, or, for whole pages, of the
+    /// same number of pages. NULL does nothing.
+    ///
+    /// Returns HEAP_STATUS_OK. Otherwise nothing has changed but `rejected_frees`: HEAP_STATUS_NOT_OWNED, HEAP_STATUS_NOT_ALLOCATED,
+    /// HEAP_STATUS_MISALIGNED, HEAP_STATUS_WRONG_LAYOUT, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap, or `align` is no power of two). A heap
+    /// made with HEAP_INVALID_FREE_ABORT aborts instead.
+    ///
+    /// Cost: constant; when a set or large block goes back to the page layer, bounded by the number of orders (buddy) or constant (best
+    /// fit); with several regions, a binary search among them where the region is not that of the last free.
+    ///
+    /// Not guaranteed: a stale pointer whose block has been handed out again is a live block, and freed.
+    pub fn heap_deallocate(heap: *mut Heap, block: *mut c_void, size: usize, align: usize) -> HeapStatus;
+
+    /// Like heap_deallocate(), whatever size and alignment the block was allocated with.
+    pub fn heap_free(heap: *mut Heap, block: *mut c_void) -> HeapStatus;
+
+    /// What a request of `size` bytes at `align` asks for and what its block would hold; zeros if the arguments are invalid. Cost: constant.
+    pub fn heap_usable_size(heap: *const Heap, size: usize, align: usize) -> HeapUsableSize;
+
+    /// How many bytes a live block of this heap holds; 0 if the pointer is not the start of one. Cost: as a free.
+    pub fn heap_block_size(heap: *const Heap, block: *const c_void) -> usize;
+
+    /// The bytes of all pages: what the heap could hand out if it were empty. Constant cost. 0 for a NULL heap, like the next two.
+    pub fn heap_total_bytes(heap: *const Heap) -> usize;
+
+    /// The bytes of live blocks, each counted as what it holds. Cost: a step for each class.
+    pub fn heap_used_bytes(heap: *const Heap) -> usize;
+
+    /// heap_total_bytes() - heap_used_bytes().
+    pub fn heap_available_bytes(heap: *const Heap) -> usize;
+
+    /// Every figure at once. Cost: some steps for each class; blocks and sets are not walked. All zero for a NULL heap.
+    pub fn heap_stats(heap: *const Heap) -> HeapStats;
+
+    /// The number of size classes; 0 for a NULL heap.
+    pub fn heap_class_count(heap: *const Heap) -> usize;
+
+    /// Stores the figures of the class at `index`, counted from 0 in ascending order of block size. Constant cost.
+    ///
+    /// Returns HEAP_STATUS_OK, or HEAP_STATUS_INVALID_ARGUMENT (a NULL pointer, or no such class), and `*stats` stays as it was.
+    pub fn heap_class_stats(heap: *const Heap, index: usize, stats: *mut HeapClassStats) -> HeapStatus;
+
+    /// Calls `visitor` for every live block in order of address until it returns false.
+    ///
+    /// Returns HEAP_STATUS_OK, also if the visitor ended it, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap or visitor).
+    ///
+    /// Cost: proportional to runs and live blocks; free memory is skipped a run at a time.
+    pub fn heap_visit(heap: *const Heap, visitor: HeapVisitor, context: *mut c_void) -> HeapStatus;
+
+    /// Like heap_visit(), for every run of pages: sets, large blocks and free runs, which together are all pages of the heap.
+    pub fn heap_visit_runs(heap: *const Heap, visitor: HeapRunVisitor, context: *mut c_void) -> HeapStatus;
+
+    /// Walks all metadata and checks every invariant.
+    ///
+    /// Returns HEAP_STATUS_OK, HEAP_STATUS_CORRUPT, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap). After HEAP_STATUS_CORRUPT, nothing is
+    /// promised of any other call.
+    ///
+    /// Cost: proportional to the number of runs and of the pages in sets. Needs about 5 KiB of stack.
+    pub fn heap_check(heap: *const Heap) -> HeapStatus;
+
+    /// Gives the sets that are kept back empty to the page layer, and free memory that has been in use since the last trim to the OS if it
+    /// was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are.
+    ///
+    /// Returns the bytes that went back: to the OS from mapped regions, to the page layer from the caller's. 0 for a NULL heap.
+    ///
+    /// Cost: proportional to the number of runs, and a call of the OS for each free run.
+    pub fn heap_trim(heap: *mut Heap) -> usize;
+
+    /// Frees every block at once. Regions, options and counters stay; blocks count as deallocated.
+    ///
+    /// Returns HEAP_STATUS_OK, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap).
+    ///
+    /// Cost: proportional to the number of runs.
+    pub fn heap_reset(heap: *mut Heap) -> HeapStatus;
+
+    /// A status in words, for people; never NULL, also for a number that is no status. The text is static.
+    pub fn heap_status_message(status: HeapStatus) -> *const c_char;
+
+    /// The version of the library, as "1.2.3". The text is static.
+    pub fn heap_version() -> *const c_char;
+}
