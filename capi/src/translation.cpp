@@ -77,7 +77,10 @@ HeapClassStats to_c(const Slab& slab) {
 }
 
 HeapRun to_c(const RunView& run) {
-  return {reinterpret_cast<void*>(run.start), run.bytes, run.block_bytes, run.total_blocks, run.used};
+  const HeapRunKind kind = run.kind == PageKind::set     ? HEAP_RUN_KIND_SET
+                           : run.kind == PageKind::large ? HEAP_RUN_KIND_LARGE
+                                                         : HEAP_RUN_KIND_FREE;
+  return {kind, reinterpret_cast<void*>(run.start), run.bytes, run.block_bytes, run.total_blocks, run.used};
 }
 
 }  // namespace slabheap

@@ -71,7 +71,7 @@ Pages Buddy::longest(const Regions& /*regions*/) const { return {std::bit_floor(
 
 bool Buddy::files(const Regions& regions, PageNumber head) const {
   const Page& page = regions.page(head);
-  if (page.word > size_of(order_count - 1).count || !std::has_single_bit(page.word)) return false;
+  if (page.word > size_of(order_count - 1).count || !is_power_of_two(static_cast<std::size_t>(page.word))) return false;
   const auto order = static_cast<unsigned>(std::countr_zero(page.word));
   if (lowest_bit(head.value) < page.word && head.value != 0) return false;
   const PageNumber buddy = buddy_of(head, order);

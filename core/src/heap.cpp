@@ -142,19 +142,7 @@ std::size_t Heap::release_kept() {
 }
 
 void Heap::reset() {
-  for (std::uint32_t i = 0; i < regions().count(); ++i) {
-    Region& region = regions().by_address(i);
-    for (PageNumber head = region.first; head < region.run().end();) {
-      const Run run = run_at(region, head);
-      head = run.end();
-      Page& page = region.page(run.first);
-      if (page.kind == PageKind::free_run) continue;
-      // Freeing merges with the free run behind, whose head is none afterwards.
-      if (head < region.run().end() && region.page(head).kind == PageKind::free_run) head = run_at(region, head).end();
-      page.block_count = 0;
-      pages_.give(run);
-    }
-  }
+  pages_.give_all([this](const Region& region, PageNumber head) { return run_at(region, head); });
   for (std::size_t i = 0; i < class_count_; ++i) slabs()[i].forget_all();
   large_.forget_all();
 }

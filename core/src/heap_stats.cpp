@@ -5,7 +5,7 @@ namespace slabheap {
 
 RunView Heap::view_of(const Region& region, PageNumber head) const {
   const Page& page = region.page(head);
-  RunView view{regions().address(head), regions().bytes(run_at(region, head).pages), 0, 0, 0};
+  RunView view{page.kind, regions().address(head), regions().bytes(run_at(region, head).pages), 0, 0, 0};
   if (page.kind == PageKind::set) {
     view.block_bytes = slabs()[page.class_index].block_bytes();
     view.total_blocks = page.block_count;

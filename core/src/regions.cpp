@@ -69,7 +69,6 @@ RegionPlan RegionPlan::make(Span span, std::size_t extra, unsigned page_shift) {
 
 Regions::Regions(unsigned page_shift) : page_shift_{page_shift} {
   for (Region*& region : regions_) region = nullptr;
-  for (std::uint8_t& index : by_address_) index = no_region;
   for (std::uint8_t& owner : chunk_owner_) owner = no_region;
 }
 
@@ -95,18 +94,23 @@ Status Regions::add(Span span, const RegionPlan& plan, std::size_t extra, bool i
   region->given = span;
   region->metadata_bytes = plan.metadata_bytes;
 
-  const auto index = static_cast<std::uint8_t>(count_);
-  regions_[index] = region;
-  for (std::uint32_t i = count_; i > place; --i) by_address_[i] = by_address_[i - 1];
-  by_address_[place] = index;
-  const std::uint32_t last_chunk = (first.value + (plan.page_count - 1)) >> chunk_shift;
-  for (std::uint32_t chunk = first.value >> chunk_shift; chunk <= last_chunk; ++chunk) chunk_owner_[chunk] = index;
-
-  ++count_;
+  insert(region, place);
   page_count_ += plan.page_count;
   given_bytes_ += span.bytes;
   metadata_bytes_ += plan.metadata_bytes;
   return Status::ok;
+}
+
+/// Puts a region into its place in the order of addresses, and gives it the chunks of its numbers.
+void Regions::insert(Region* region, std::uint32_t place) {
+  for (std::uint32_t i = count_; i > place; --i) regions_[i] = regions_[i - 1];
+  regions_[place] = region;
+  ++count_;
+  for (std::uint8_t& owner : chunk_owner_) owner = static_cast<std::uint8_t>(owner + (owner != no_region && owner >= place));
+  const std::uint32_t last_chunk = (region->run().end() - Pages{1}).value >> chunk_shift;
+  for (std::uint32_t chunk = region->first.value >> chunk_shift; chunk <= last_chunk; ++chunk) {
+    chunk_owner_[chunk] = static_cast<std::uint8_t>(place);
+  }
 }
 
 /// A number for the first page that is congruent to its address (see units.hpp), in chunks that no region uses; `no_page` if

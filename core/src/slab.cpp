@@ -47,10 +47,12 @@ Slab::Slab(std::uint8_t index, std::size_t block_bytes, std::size_t smallest, st
       block_bytes_{static_cast<std::uint32_t>(block_bytes)},
       smallest_{static_cast<std::uint32_t>(smallest)},
       size_span_{static_cast<std::uint32_t>(block_bytes - smallest)},
-      shape_{SetShape::aim(block_bytes, set_blocks, pages.regions().page_shift())},
       index_{index} {
-  // A block is as aligned as its size is even, as far as the run of even the smallest set is aligned.
   const unsigned page_shift = pages.regions().page_shift();
+  const SetShape shape = SetShape::aim(block_bytes, set_blocks, page_shift);
+  set_pages_ = shape.pages;
+  set_blocks_ = shape.blocks;
+  // A block is as aligned as its size is even, as far as the run of even the smallest set is aligned.
   const std::size_t run = pages.regions().bytes(pages.natural_alignment({pages_holding(block_bytes, page_shift)}));
   const std::size_t even = lowest_bit(block_bytes);
   beyond_alignment_ = ~((even < run ? even : run) - 1);
@@ -95,9 +97,9 @@ PageNumber Slab::grow(PageAllocator& pages) {
   Regions& regions = pages.regions();
   const std::uint32_t shortest = pages_holding(block_bytes_, regions.page_shift());
   const std::uint64_t share = regions.page_count() >> set_share_shift;
-  Pages most = shape_.pages;
+  Pages most = set_pages_;
   if (most.count > share) most = {share > shortest ? static_cast<std::uint32_t>(share) : shortest};
-  SetShape shape = SetShape::fit(block_bytes_, most, shape_.blocks, regions.page_shift());
+  SetShape shape = SetShape::fit(block_bytes_, most, set_blocks_, regions.page_shift());
   PageNumber set = pages.take(shape.pages, {1});
   if (set == no_page) {
     shape = SetShape::fit(block_bytes_, pages.longest(), shape.blocks, regions.page_shift());

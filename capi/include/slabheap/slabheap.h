@@ -192,6 +192,35 @@ typedef uint32_t HeapInvalidFree;
 #endif // __cplusplus
 
 /**
+ * What a run of pages is.
+ */
+enum HeapRunKind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Free.
+   */
+  HEAP_RUN_KIND_FREE = 0,
+  /**
+   * Cut into blocks of one size class.
+   */
+  HEAP_RUN_KIND_SET = 1,
+  /**
+   * One block.
+   */
+  HEAP_RUN_KIND_LARGE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum HeapRunKind HeapRunKind;
+#else
+typedef uint32_t HeapRunKind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A heap. It lies in the memory that it manages; a pointer to it is all there is to hold.
  *
  * A `Heap *` is used by one thread at a time, a `const Heap *` by any number at once while nobody uses it as `Heap *`.
@@ -385,9 +414,13 @@ typedef struct HeapClassStats {
 typedef bool (*HeapVisitor)(void *context, void *block, size_t bytes);
 
 /**
- * A run of pages: a set, a large block, or free.
+ * A run of pages.
  */
 typedef struct HeapRun {
+  /**
+   * What it is.
+   */
+  HeapRunKind kind;
   /**
    * Where it starts.
    */

@@ -207,10 +207,24 @@ pub struct HeapClassStats {
     pub deallocations: u64,
 }
 
-/// A run of pages: a set, a large block, or free.
+/// What a run of pages is.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapRunKind {
+    /// Free.
+    Free = 0,
+    /// Cut into blocks of one size class.
+    Set = 1,
+    /// One block.
+    Large = 2,
+}
+
+/// A run of pages.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeapRun {
+    /// What it is.
+    pub kind: HeapRunKind,
     /// Where it starts.
     pub start: *mut c_void,
     /// How long it is.

@@ -40,6 +40,7 @@ struct Stats {
 
 /// What a stretch of pages is, for walks over the heap.
 struct RunView {
+  PageKind kind;  ///< free_run, set or large
   Address start;
   std::size_t bytes;
   std::size_t block_bytes;   ///< of a set's blocks, or of the one large block; 0 if the run is free

@@ -27,6 +27,9 @@ class PageAllocator {
   [[nodiscard]] bool take_at(Run run);
   /// Takes back pages that were handed out; any part of what `take` gave will do.
   void give(Run run);
+  /// Takes back everything. `run_at(region, head)` gives the run of any head.
+  template <typename RunAt>
+  void give_all(RunAt run_at);
 
   [[nodiscard]] Regions& regions() { return regions_; }
   [[nodiscard]] const Regions& regions() const { return regions_; }
@@ -56,6 +59,26 @@ class PageAllocator {
   std::uint64_t used_pages_ = 0;
   std::uint64_t peak_pages_ = 0;
 };
+
+template <typename RunAt>
+void PageAllocator::give_all(RunAt run_at) {
+  with_layer(*this, [&](auto& layer) {
+    for (std::uint32_t i = 0; i < regions_.count(); ++i) {
+      Region& region = regions_.by_address(i);
+      // Runs are dissolved first and given as one: merging them one by one would move heads under the walk.
+      for (PageNumber head = region.first; head < region.run().end();) {
+        const PageNumber end = run_at(region, head).end();
+        Page& page = region.page(head);
+        if (page.kind == PageKind::free_run) layer.withdraw(regions_, head);
+        page.kind = PageKind::inner;
+        page.block_count = 0;
+        head = end;
+      }
+      layer.give(regions_, region.run());
+    }
+  });
+  used_pages_ = 0;
+}
 
 /// Calls `function` with the layer as what it is.
 template <typename Self, typename Function>

@@ -69,7 +69,7 @@ class Regions {
 
   [[nodiscard]] std::uint32_t count() const { return count_; }
   /// The region at `index` in order of address.
-  [[nodiscard]] Region& by_address(std::uint32_t index) const { return *regions_[by_address_[index]]; }
+  [[nodiscard]] Region& by_address(std::uint32_t index) const { return *regions_[index]; }
   /// The region whose given memory holds the address, or null. A binary search.
   [[nodiscard]] Region* find(Address address) const;
   /// The region of a page that exists. Constant time.
@@ -116,10 +116,10 @@ class Regions {
   static_assert(std::uint64_t{chunk_count} << chunk_shift == std::uint64_t{1} << 32, "chunks cover every page number");
 
   [[nodiscard]] PageNumber number_for(Address pages, std::uint32_t page_count) const;
+  void insert(Region* region, std::uint32_t place);
 
-  Region* regions_[max_regions];           // in order of creation
-  std::uint8_t by_address_[max_regions];   // indices into regions_, ascending by address
-  std::uint8_t chunk_owner_[chunk_count];  // indices into regions_
+  Region* regions_[max_regions];           // ascending by address
+  std::uint8_t chunk_owner_[chunk_count];  // indices into regions_, or no_region
   std::uint32_t count_ = 0;
   unsigned page_shift_;
   std::uint64_t page_count_ = 0;

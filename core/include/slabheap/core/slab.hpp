@@ -98,10 +98,11 @@ class Slab {
   std::uint32_t listed_ = 0;
   PageNumber current_number_ = no_page;
   Regions::List partial_;
-  SetShape shape_;
+  Pages set_pages_;  // the shape that a set aims at: pages, and blocks
+  std::uint8_t set_blocks_;
+  std::uint8_t index_;
   std::uint32_t sets_ = 0;
   Pages pages_;
-  std::uint8_t index_;
   std::uint64_t total_blocks_ = 0;
 };
 

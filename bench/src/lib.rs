@@ -1,0 +1,20 @@
+//! slabheap side by side with other allocators.
+//!
+//! From the bottom up: [`random`] and [`sizes`] make [`operations`] for [`workloads`]; a [`peer`] serves them from an
+//! [`arena`] or from memory of its own, in the timed loop of [`replay`]; [`speed`] and [`space`] compare [`peers`], and
+//! [`tables`] shows what came out.
+
+pub mod arena;
+pub mod cli;
+pub mod machine;
+pub mod operations;
+pub mod peer;
+pub mod peers;
+pub mod random;
+pub mod replay;
+pub mod sizes;
+pub mod space;
+pub mod speed;
+pub mod statistics;
+pub mod tables;
+pub mod workloads;

@@ -1,0 +1,115 @@
+//! What the benchmark asks of an allocator.
+
+use std::alloc::Layout;
+
+use crate::arena::{Arena, Region};
+use crate::operations::OperationList;
+use crate::replay::{self, Passes, Timing};
+
+/// Where a peer's blocks come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// The region that it was opened with.
+    Arena,
+    /// The operating system.
+    Own,
+    /// Nowhere: it is no allocator, and its blocks may overlap.
+    None,
+}
+
+/// An allocator.
+///
+/// Each operation should cost one call that is not inlined, for everyone: a peer written in C is called as it is, from
+/// methods that are `#[inline]`; so is a Rust crate whose functions are compiled in the crate itself. Methods around functions
+/// that could be inlined are `#[inline(never)]`.
+pub trait Peer {
+    /// Its name on the command line and in tables.
+    fn name() -> &'static str
+    where
+        Self: Sized;
+
+    /// The version measured, asked of the library itself where it can tell.
+    fn version() -> String
+    where
+        Self: Sized;
+
+    /// Where its blocks come from.
+    fn memory() -> Memory
+    where
+        Self: Sized;
+
+    /// Opens it: makes a fresh heap of the region, if it is a heap of a region.
+    ///
+    /// # Safety
+    ///
+    /// As long as the peer or one of its blocks is in use, nothing else uses the region.
+    unsafe fn open(region: Region) -> Self
+    where
+        Self: Sized;
+
+    /// Allocates `size` bytes, at least one, at a multiple of `align`, a power of two; null if it cannot.
+    fn allocate(&mut self, size: usize, align: usize) -> *mut u8;
+
+    /// Frees a block.
+    ///
+    /// # Safety
+    ///
+    /// The block was allocated by this peer with this size and alignment, and has not been freed.
+    unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize);
+}
+
+/// The layout of a request.
+#[inline(always)]
+pub fn layout(size: usize, align: usize) -> Layout {
+    // SAFETY: workloads ask for powers of two and for sizes far below isize::MAX.
+    unsafe { Layout::from_size_align_unchecked(size, align) }
+}
+
+/// A peer in the list of peers: what can be done with it without knowing its type.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub name: fn() -> &'static str,
+    pub version: fn() -> String,
+    pub memory: fn() -> Memory,
+    open: unsafe fn(Region) -> Box<dyn Peer>,
+    // Compiled for each type, so that the calls in the timed loop are direct ones.
+    replay: fn(&mut Arena, &OperationList, Passes) -> Timing,
+}
+
+impl Entry {
+    /// The entry of a type.
+    pub const fn of<P: Peer + 'static>() -> Self {
+        Self {
+            name: P::name,
+            version: P::version,
+            memory: P::memory,
+            open: open::<P>,
+            replay: replay::replay::<P>,
+        }
+    }
+
+    /// Replays a list with a fresh heap, or with the process's heap if that is what the peer is.
+    pub fn replay(&self, arena: &mut Arena, list: &OperationList, passes: Passes) -> Timing {
+        (self.replay)(arena, list, passes)
+    }
+
+    /// Opens the peer on the first `bytes` bytes of the arena for the length of a call.
+    pub fn with<R>(
+        &self,
+        arena: &mut Arena,
+        bytes: usize,
+        body: impl FnOnce(&mut dyn Peer) -> R,
+    ) -> R {
+        // SAFETY: the arena is borrowed until the peer is dropped, and the body gets no way to keep it.
+        let mut peer = unsafe { (self.open)(arena.region(bytes)) };
+        body(peer.as_mut())
+    }
+}
+
+/// # Safety
+///
+/// As [`Peer::open`].
+unsafe fn open<P: Peer + 'static>(region: Region) -> Box<dyn Peer> {
+    // SAFETY: passed on to the caller.
+    Box::new(unsafe { P::open(region) })
+}

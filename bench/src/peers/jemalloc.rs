@@ -1,0 +1,69 @@
+//! jemalloc, by the interface that takes sizes and alignments.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+use tikv_jemalloc_sys::{MALLOCX_ALIGN, mallctl, mallocx, sdallocx};
+
+use crate::arena::Region;
+use crate::peer::{Memory, Peer};
+
+/// What jemalloc gives without being asked, to sizes that are as large.
+const NATURAL_ALIGN: usize = 8;
+
+pub struct Jemalloc;
+
+impl Peer for Jemalloc {
+    fn name() -> &'static str {
+        "jemalloc"
+    }
+
+    fn version() -> String {
+        let mut text: *const c_char = ptr::null();
+        let mut bytes = size_of_val(&text);
+        // SAFETY: "version" is a string constant, read into a pointer to char.
+        let error = unsafe {
+            mallctl(
+                c"version".as_ptr(),
+                (&raw mut text).cast(),
+                &raw mut bytes,
+                ptr::null_mut(),
+                0,
+            )
+        };
+        assert_eq!(error, 0, "jemalloc tells its version");
+        // SAFETY: jemalloc stored a static string.
+        let version = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+        // 5.3.1-0-g81034ce1...: the rest names a commit.
+        version.split('-').next().unwrap_or_default().to_owned()
+    }
+
+    fn memory() -> Memory {
+        Memory::Own
+    }
+
+    unsafe fn open(_region: Region) -> Self {
+        Self
+    }
+
+    #[inline]
+    fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: the size is not zero.
+        unsafe { mallocx(size, flags(align)) }.cast()
+    }
+
+    #[inline]
+    unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
+        // SAFETY: the block was allocated by jemalloc with this size and these flags.
+        unsafe { sdallocx(block.cast(), size, flags(align)) };
+    }
+}
+
+#[inline]
+fn flags(align: usize) -> c_int {
+    if align <= NATURAL_ALIGN {
+        0
+    } else {
+        MALLOCX_ALIGN(align)
+    }
+}

@@ -1,0 +1,47 @@
+//! talc 4: bins found by a bitmap, tags at the ends of blocks.
+
+use std::ptr::{self, NonNull};
+
+use talc4::{ErrOnOom, Span, Talc};
+
+use crate::arena::Region;
+use crate::peer::{Memory, Peer, layout};
+
+pub struct Talc4(Talc<ErrOnOom>);
+
+impl Peer for Talc4 {
+    fn name() -> &'static str {
+        "talc-4"
+    }
+
+    fn version() -> String {
+        env!("CRATE_talc_4").to_owned()
+    }
+
+    fn memory() -> Memory {
+        Memory::Arena
+    }
+
+    unsafe fn open(region: Region) -> Self {
+        let mut heap = Talc::new(ErrOnOom);
+        // SAFETY: the region is the heap's alone.
+        let claimed = unsafe { heap.claim(Span::from_base_size(region.start, region.bytes)) };
+        claimed.expect("a heap fits into the region");
+        Self(heap)
+    }
+
+    #[inline(never)]
+    fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: the size is not zero.
+        unsafe { self.0.malloc(layout(size, align)) }.map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    #[inline(never)]
+    unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
+        // SAFETY: the block was allocated by this heap with this layout, so it is not null.
+        unsafe {
+            self.0
+                .free(NonNull::new_unchecked(block), layout(size, align))
+        };
+    }
+}

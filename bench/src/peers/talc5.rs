@@ -1,0 +1,46 @@
+//! talc 5: talc with other bins and tags.
+
+use std::ptr::{self, NonNull};
+
+use talc5::DefaultBinning;
+use talc5::base::Talc;
+use talc5::source::Manual;
+
+use crate::arena::Region;
+use crate::peer::{Memory, Peer, layout};
+
+pub struct Talc5(Talc<Manual, DefaultBinning>);
+
+impl Peer for Talc5 {
+    fn name() -> &'static str {
+        "talc-5"
+    }
+
+    fn version() -> String {
+        env!("CRATE_talc_5").to_owned()
+    }
+
+    fn memory() -> Memory {
+        Memory::Arena
+    }
+
+    unsafe fn open(region: Region) -> Self {
+        let mut heap = Talc::new(Manual);
+        // SAFETY: the region is the heap's alone.
+        let claimed = unsafe { heap.claim(region.start, region.bytes) };
+        claimed.expect("a heap fits into the region");
+        Self(heap)
+    }
+
+    #[inline(never)]
+    fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: the size is not zero.
+        unsafe { self.0.allocate(layout(size, align)) }.map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    #[inline(never)]
+    unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
+        // SAFETY: the block was allocated by this heap with this layout.
+        unsafe { self.0.deallocate(block, layout(size, align)) };
+    }
+}

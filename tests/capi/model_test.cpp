@@ -1,0 +1,59 @@
+// Random operations on heaps of many shapes, every answer and every statistic compared with the reference model's.
+#include "support/model.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+using slabheap::test::Model;
+using slabheap::test::Setup;
+
+namespace {
+
+constexpr std::size_t kib = 1024;
+
+std::vector<Setup> setups() {
+  const std::vector<std::size_t> odd = {9, 24, 100, 333, 1000, 3000, 5001, 20000};
+  std::vector<Setup> setups;
+  for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
+    const auto add = [&](std::vector<std::size_t> regions, std::size_t page_bytes = 0, std::size_t misalignment = 0,
+                         HeapPageLayer pages = HEAP_PAGE_LAYER_PRESET, std::size_t set_blocks = 0,
+                         const std::vector<std::size_t>& classes = {}) {
+      setups.push_back({preset, classes, set_blocks, page_bytes, pages, regions, misalignment});
+    };
+    add({1024 * kib});
+    add({32 * kib}, 0, 40);
+    add({256 * kib}, 512, 4095);
+    add({512 * kib, 100 * kib, 300 * kib}, 0, 1234);
+    add({128 * kib, 64 * kib, 64 * kib, 64 * kib, 64 * kib, 64 * kib}, 1024, 8);
+    add({512 * kib}, 0, 0, HEAP_PAGE_LAYER_BUDDY);
+    add({512 * kib}, 0, 0, HEAP_PAGE_LAYER_BEST_FIT);
+    add({400 * kib, 200 * kib}, 2048, 1, HEAP_PAGE_LAYER_BEST_FIT, 7);
+    add({400 * kib, 200 * kib}, 512, 1, HEAP_PAGE_LAYER_BUDDY, 1, odd);
+    add({700 * kib}, 8192, 100, HEAP_PAGE_LAYER_BEST_FIT, 64, odd);
+    add({4096 * kib}, 65536);
+  }
+  return setups;
+}
+
+/// From the environment, so that a failing run can be repeated and a long one be asked for.
+std::size_t environment_or(const char* name, std::size_t otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+}  // namespace
+
+TEST_CASE("heaps of every shape do what the reference model does, and every invariant holds after every step") {
+  const std::size_t seed = environment_or("SLABHEAP_SEED", 1);
+  const std::size_t steps = environment_or("SLABHEAP_STEPS", 3000);
+  const std::size_t stride = environment_or("SLABHEAP_STRIDE", 1);
+  for (const Setup& setup : setups()) {
+    INFO(setup.name() << ", SLABHEAP_SEED=" << seed);
+    std::mt19937_64 random{seed};
+    Model model{setup};
+    slabheap::test::drive(model, random, steps, stride);
+    model.reset();
+    model.check();
+  }
+}

@@ -1,0 +1,172 @@
+// Memory mapped from the OS, and the end of a process that frees wrongly.
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "slabheap/slabheap.h"
+
+namespace {
+
+/// Resident pages of this process, in bytes.
+std::size_t resident_bytes() {
+  std::ifstream statm{"/proc/self/statm"};
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  statm >> all >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// What a child that does this prints to its standard error, and how it ends.
+std::string outcome_of(void (*work)(), int& status) {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    signal(SIGABRT, SIG_DFL);
+    work();
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string text;
+  char buffer[256];
+  for (ssize_t got = 0; (got = read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
+  close(ends[0]);
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a heap of a terabyte of address space costs only what is touched") {
+  const std::size_t before = resident_bytes();
+  Heap* heap = heap_new(nullptr, std::size_t{1} << 40);
+  REQUIRE(heap != nullptr);
+  CHECK(heap_total_bytes(heap) > std::size_t{1} << 39);
+  CHECK(heap_stats(heap).largest_free_bytes >= std::size_t{1} << 38);
+  std::vector<void*> blocks;
+  for (int i = 0; i < 1000; ++i) {
+    blocks.push_back(heap_allocate(heap, 1000, 8));
+    std::memset(blocks.back(), 1, 1000);
+  }
+  void* large = heap_allocate(heap, std::size_t{1} << 38, 8);
+  REQUIRE(large != nullptr);
+  CHECK(heap_free(heap, static_cast<char*>(large) + (std::size_t{1} << 37) + 4096) == HEAP_STATUS_MISALIGNED);
+  CHECK(heap_free(heap, large) == HEAP_STATUS_OK);
+  for (void* block : blocks) CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
+  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  CHECK(resident_bytes() - before < 8 << 20);
+  heap_destroy(heap);
+}
+
+TEST_CASE("a heap maps what it is asked for, counted to the byte") {
+  for (const std::size_t bytes : {std::size_t{100000}, std::size_t{1} << 20, (std::size_t{1} << 24) + 1}) {
+    Heap* heap = heap_new(nullptr, bytes);
+    REQUIRE(heap != nullptr);
+    const HeapStats stats = heap_stats(heap);
+    CHECK(stats.total_bytes + stats.metadata_bytes <= bytes);
+    CHECK(stats.total_bytes + stats.metadata_bytes + 2 * 4096 >= bytes);
+    CHECK(heap_add_memory(heap, nullptr, bytes) == HEAP_STATUS_OK);
+    CHECK(heap_stats(heap).region_count == 2);
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    heap_destroy(heap);
+  }
+}
+
+TEST_CASE("what the OS cannot map is refused") {
+  HeapOptions options = heap_options_default();
+  Heap* heap = nullptr;
+  options.bytes = 0;
+  CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_TOO_SMALL);
+  options.bytes = 1000;
+  CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_TOO_SMALL);
+  options.bytes = ~std::size_t{0};
+  CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_OUT_OF_MEMORY);
+  options.bytes = std::size_t{1} << 60;
+  CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_OUT_OF_MEMORY);
+  CHECK(heap_new(nullptr, 0) == nullptr);
+}
+
+TEST_CASE("trim gives free pages back to the OS, and live blocks keep their contents") {
+  const std::size_t size = 32 << 20;
+  Heap* heap = heap_new(nullptr, 256 << 20);
+  void* large = heap_allocate(heap, size, 8);
+  std::memset(large, 1, size);
+  std::vector<unsigned char*> kept;
+  std::vector<unsigned char*> freed;
+  for (int i = 0; i < 20000; ++i) {
+    auto* block = static_cast<unsigned char*>(heap_allocate(heap, 1000, 8));
+    std::memset(block, 7, 1000);
+    (i % 500 == 0 ? kept : freed).push_back(block);
+  }
+  REQUIRE(heap_free(heap, large) == HEAP_STATUS_OK);
+  for (void* block : freed) REQUIRE(heap_free(heap, block) == HEAP_STATUS_OK);
+
+  const std::size_t before = resident_bytes();
+  const std::size_t given_back = heap_trim(heap);
+  const std::size_t fallen = before - resident_bytes();
+  CHECK(given_back >= size);
+  CHECK(fallen >= size);
+  CHECK(fallen <= given_back + (1 << 20));
+  CHECK(heap_trim(heap) == 0);
+  for (const unsigned char* block : kept) {
+    CHECK(block[0] == 7);
+    CHECK(block[999] == 7);
+  }
+  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  auto* again = static_cast<unsigned char*>(heap_allocate(heap, size, 8));
+  CHECK(again[size / 2] == 0);
+  heap_destroy(heap);
+}
+
+TEST_CASE("trim of the caller's memory gives sets to the page layer and leaves the memory alone") {
+  void* memory = mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  Heap* heap = heap_new(memory, 1 << 20);
+  auto* block = static_cast<unsigned char*>(heap_allocate(heap, 100, 8));
+  block[99] = 5;
+  REQUIRE(heap_free(heap, block) == HEAP_STATUS_OK);
+  CHECK(heap_trim(heap) == 8192);
+  CHECK(heap_stats(heap).slab_total_bytes == 0);
+  CHECK(block[99] == 5);
+  heap_destroy(heap);
+  munmap(memory, 1 << 20);
+}
+
+TEST_CASE("a destroyed heap's mappings are gone") {
+  Heap* heap = heap_new(nullptr, 1 << 20);
+  REQUIRE(heap_add_memory(heap, nullptr, 1 << 20) == HEAP_STATUS_OK);
+  void* block = heap_allocate(heap, 200000, 4096);
+  unsigned char residency[1];
+  REQUIRE(mincore(block, 1, residency) == 0);
+  REQUIRE(mincore(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(heap) & ~std::uintptr_t{4095}), 1, residency) == 0);
+  heap_destroy(heap);
+  CHECK(mincore(block, 1, residency) != 0);
+  CHECK(mincore(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(heap) & ~std::uintptr_t{4095}), 1, residency) != 0);
+}
+
+TEST_CASE("a heap that is to abort on an invalid free says why and does") {
+  int status = 0;
+  const std::string text = outcome_of(
+      [] {
+        HeapOptions options = heap_options_default();
+        options.bytes = 1 << 20;
+        options.invalid_free = HEAP_INVALID_FREE_ABORT;
+        Heap* heap = nullptr;
+        if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) _exit(1);
+        void* block = heap_allocate(heap, 100, 8);
+        if (heap_free(heap, block) != HEAP_STATUS_OK || heap_free(heap, nullptr) != HEAP_STATUS_OK) _exit(2);
+        (void)heap_free(heap, block);
+      },
+      status);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGABRT);
+  CHECK(text.starts_with("slabheap: invalid free of 0x"));
+  CHECK(text.ends_with(": the pointer is in no live block: freed before, or never handed out\n"));
+}

@@ -1,0 +1,57 @@
+// A heap of the core over memory of its own, with its picture.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "slabheap/core/heap.hpp"
+#include "support/memory.hpp"
+#include "support/picture.hpp"
+
+namespace slabheap::test {
+
+class CoreHeap {
+ public:
+  /// A heap with exactly `pages` pages, the first on a multiple of Memory::alignment, its metadata in front of them.
+  explicit CoreHeap(std::size_t pages, const Options& options = {})
+      : page_bytes_{std::size_t{1} << configuration_of(options).page_shift},
+        room_{131072 + pages * metadata_per_page},
+        memory_{room_ + pages * page_bytes_, Memory::alignment - room_ % Memory::alignment} {
+    const Address first_page = reinterpret_cast<Address>(memory_.start()) + room_;
+    const auto create = [&](std::size_t metadata_bytes) {
+      const Span span{first_page - metadata_bytes, metadata_bytes + pages * page_bytes_};
+      const Heap::Created created = Heap::create(span, options, false, 0);
+      REQUIRE(created.status == Status::ok);
+      return created.heap;
+    };
+    // With all the room, the heap tells how much it wants for itself; its descriptors are for more pages than wanted then.
+    const Stats trial = create(room_)->stats();
+    const std::size_t own = trial.metadata_bytes - trial.total_bytes / page_bytes_ * metadata_per_page;
+    heap_ = create(round_up(own + pages * metadata_per_page, 64));
+    REQUIRE(heap_->stats().total_bytes == pages * page_bytes_);
+  }
+
+  Heap* operator->() { return heap_; }
+  std::string picture() {
+    CHECK(heap_->validate());
+    return test::picture(reinterpret_cast<const ::Heap*>(heap_), page_bytes_);
+  }
+
+ private:
+  std::size_t page_bytes_;
+  std::size_t room_;
+  Memory memory_;
+  Heap* heap_ = nullptr;
+};
+
+/// Options of a preset with some parts chosen.
+[[nodiscard]] inline Options options(Preset preset, std::size_t page_bytes = 0, std::size_t set_blocks = 0) {
+  Options options;
+  options.preset = preset;
+  options.page_bytes = page_bytes;
+  options.set_blocks = set_blocks;
+  return options;
+}
+
+}  // namespace slabheap::test

@@ -1,0 +1,241 @@
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "slabheap/core/page_allocator.hpp"
+#include "support/memory.hpp"
+
+using namespace slabheap;
+using slabheap::test::Memory;
+
+namespace {
+
+/// A page allocator over one region of `count` pages that starts on a multiple of 512 pages, and a picture of it.
+class Bench {
+ public:
+  Bench(PageLayerKind kind, std::uint32_t count)
+      : memory_{(std::size_t{count} << 12) + 65536}, pages_{12, kind, layer_} {
+    const auto start = reinterpret_cast<Address>(memory_.start());
+    // Metadata behind the pages, so that the first page is as aligned as the memory.
+    const RegionPlan plan{start, count, start + (std::size_t{count} << 12), 65536};
+    REQUIRE(pages_.add({start, memory_.bytes()}, plan, 0, false, 0) == Status::ok);
+    first_ = pages_.regions().by_address(0).first;
+  }
+
+  PageAllocator& pages() { return pages_; }
+  [[nodiscard]] Run run(std::uint32_t start, std::uint32_t count) const { return {first_ + Pages{start}, {count}}; }
+  /// The index of the run's first page, or -1.
+  int take(std::uint32_t count, std::uint32_t alignment = 1) {
+    const PageNumber head = pages_.take({count}, {alignment});
+    return head == no_page ? -1 : static_cast<int>((head - first_).count);
+  }
+  void give(int start, std::uint32_t count) { pages_.give(run(static_cast<std::uint32_t>(start), count)); }
+
+  /// The free runs: "[0+4] [6+2]". Checks each, and that there are no others.
+  std::string picture() {
+    std::string text;
+    std::uint64_t count = 0;
+    const Region& region = pages_.regions().by_address(0);
+    for (PageNumber page = region.first; page < region.run().end();) {
+      if (region.page(page).kind != PageKind::free_run) {
+        page = page + Pages{1};
+        continue;
+      }
+      CHECK(pages_.files(page));
+      ++count;
+      const auto length = static_cast<std::uint32_t>(region.page(page).word);
+      text += (text.empty() ? "[" : " [") + std::to_string((page - first_).count) + "+" + std::to_string(length) + "]";
+      page = page + Pages{length};
+    }
+    CHECK(pages_.holds(count));
+    CHECK_FALSE(pages_.holds(count + 1));
+    return text;
+  }
+
+ private:
+  Memory memory_;
+  alignas(std::max_align_t) std::byte layer_[sizeof(BestFit)];
+  PageAllocator pages_;
+  PageNumber first_;
+};
+
+}  // namespace
+
+TEST_CASE("buddy: a region is filed as its naturally aligned parts") {
+  CHECK(Bench{PageLayerKind::buddy, 16}.picture() == "[0+16]");
+  CHECK(Bench{PageLayerKind::buddy, 23}.picture() == "[0+16] [16+4] [20+2] [22+1]");
+}
+
+TEST_CASE("buddy: a request is trimmed to whole pages and its surplus stays free") {
+  Bench bench{PageLayerKind::buddy, 16};
+  CHECK(bench.take(5) == 0);
+  CHECK(bench.picture() == "[5+1] [6+2] [8+8]");
+  CHECK(bench.pages().used_pages() == 5);
+  bench.give(0, 5);
+  CHECK(bench.picture() == "[0+16]");
+}
+
+TEST_CASE("buddy: freeing both halves restores the run") {
+  Bench bench{PageLayerKind::buddy, 8};
+  const int left = bench.take(4);
+  const int right = bench.take(4);
+  CHECK(bench.picture().empty());
+  bench.give(left, 4);
+  CHECK(bench.picture() == (left == 0 ? "[0+4]" : "[4+4]"));
+  bench.give(right, 4);
+  CHECK(bench.picture() == "[0+8]");
+}
+
+TEST_CASE("buddy: equal neighbours that are not buddies stay apart") {
+  Bench bench{PageLayerKind::buddy, 8};
+  for (int i = 0; i < 8; ++i) REQUIRE(bench.take(1) >= 0);
+  bench.give(1, 1);
+  bench.give(2, 1);
+  CHECK(bench.picture() == "[1+1] [2+1]");
+  bench.give(0, 1);
+  CHECK(bench.picture() == "[0+2] [2+1]");
+  bench.give(3, 1);
+  CHECK(bench.picture() == "[0+4]");
+}
+
+TEST_CASE("buddy: part of a run can be given back, anywhere in it") {
+  Bench bench{PageLayerKind::buddy, 16};
+  REQUIRE(bench.take(16) == 0);
+  bench.give(3, 9);
+  CHECK(bench.picture() == "[3+1] [4+4] [8+4]");
+  bench.give(0, 3);
+  CHECK(bench.picture() == "[0+8] [8+4]");
+  bench.give(12, 4);
+  CHECK(bench.picture() == "[0+16]");
+}
+
+TEST_CASE("best fit: a region is one free run") { CHECK(Bench{PageLayerKind::best_fit, 23}.picture() == "[0+23]"); }
+
+TEST_CASE("best fit: of several free runs the shortest that holds the request is taken") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  REQUIRE(bench.take(64) == 0);
+  bench.give(0, 7);
+  bench.give(10, 3);
+  bench.give(20, 12);
+  bench.give(40, 5);
+  CHECK(bench.take(3) == 10);
+  CHECK(bench.take(4) == 40);
+  CHECK(bench.take(8) == 20);
+  CHECK(bench.picture() == "[0+7] [28+4] [44+1]");
+}
+
+TEST_CASE("best fit: within a bin of mixed lengths the shortest of the first few is taken") {
+  Bench bench{PageLayerKind::best_fit, 512};
+  REQUIRE(bench.take(512) == 0);
+  bench.give(0, 69);
+  bench.give(100, 66);
+  bench.give(200, 71);
+  CHECK(bench.take(65) == 100);
+  CHECK(bench.take(70) == 200);
+  CHECK(bench.take(70) == -1);
+}
+
+TEST_CASE("best fit: a freed run merges with both neighbours at once") {
+  Bench bench{PageLayerKind::best_fit, 16};
+  REQUIRE(bench.take(16) == 0);
+  bench.give(0, 1);
+  bench.give(5, 6);
+  CHECK(bench.picture() == "[0+1] [5+6]");
+  bench.give(1, 4);
+  CHECK(bench.picture() == "[0+11]");
+  bench.give(15, 1);
+  bench.give(11, 4);
+  CHECK(bench.picture() == "[0+16]");
+}
+
+TEST_CASE("best fit: what precedes and follows an aligned request stays free") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  REQUIRE(bench.take(3) == 0);
+  CHECK(bench.take(2, 16) == 16);
+  CHECK(bench.picture() == "[3+13] [18+46]");
+}
+
+TEST_CASE("best fit: an aligned request looks further if the nearest run has no aligned room") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  REQUIRE(bench.take(64) == 0);
+  bench.give(9, 7);    // eight pages, but 16 is its end
+  bench.give(33, 14);  // 40 is inside
+  CHECK(bench.take(4, 8) == 40);
+  CHECK(bench.take(4, 8) == -1);
+}
+
+TEST_CASE("either layer: every alignment of every length is honoured, or there is no room for it") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    for (std::uint32_t alignment = 1; alignment <= 64; alignment *= 2) {
+      for (std::uint32_t count = 1; count <= 64; ++count) {
+        Bench bench{kind, 128};
+        REQUIRE(bench.take(1) == 0);
+        const int start = bench.take(count, alignment);
+        REQUIRE(start > 0);
+        CHECK(start % static_cast<int>(alignment) == 0);
+        bench.give(start, count);
+        bench.give(0, 1);
+        CHECK(bench.picture() == "[0+128]");
+      }
+    }
+  }
+}
+
+TEST_CASE("either layer: an alignment beyond the region is judged by the address") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 8};
+    const auto address = bench.pages().regions().address(bench.run(0, 1).first);
+    for (std::uint32_t alignment = 16; alignment < 1U << 31; alignment *= 2) {
+      const bool is_aligned = address % (std::size_t{alignment} << 12) == 0;
+      const int start = bench.take(1, alignment);
+      // The buddy does not look for an aligned run shorter than the alignment.
+      if (kind == PageLayerKind::best_fit || !is_aligned) CHECK((start == 0) == is_aligned);
+      if (start >= 0) bench.give(start, 1);
+      CHECK(bench.picture() == "[0+8]");
+    }
+  }
+}
+
+TEST_CASE("either layer: pages behind a run in use can be taken if all of them are free") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 32};
+    REQUIRE(bench.take(32) == 0);
+    bench.give(3, 20);
+    CHECK_FALSE(bench.pages().take_at(bench.run(3, 21)));
+    CHECK(bench.pages().take_at(bench.run(3, 11)));
+    CHECK(bench.pages().used_pages() == 23);
+    CHECK(bench.picture() == (kind == PageLayerKind::buddy ? "[14+2] [16+4] [20+2] [22+1]" : "[14+9]"));
+    bench.give(31, 1);
+    CHECK_FALSE(bench.pages().take_at(bench.run(31, 2)));
+    bench.give(23, 8);
+    bench.give(3, 11);
+    bench.give(0, 3);
+    CHECK(bench.picture() == "[0+32]");
+  }
+}
+
+TEST_CASE("either layer: the peak is the most pages in use at once") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 32};
+    const int a = bench.take(7);
+    const int b = bench.take(9);
+    bench.give(a, 7);
+    CHECK(bench.take(2) >= 0);
+    bench.give(b, 9);
+    CHECK(bench.pages().peak_pages() == 16);
+    CHECK(bench.pages().used_pages() == 2);
+  }
+}
+
+TEST_CASE("either layer: the longest run is what a request can get") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 100};
+    for (std::uint32_t longest = bench.pages().longest().count; longest != 0; longest = bench.pages().longest().count) {
+      REQUIRE(bench.take(longest + 1) == -1);
+      REQUIRE(bench.take(longest) >= 0);
+    }
+    CHECK(bench.picture().empty());
+    CHECK(bench.take(1) == -1);
+  }
+}

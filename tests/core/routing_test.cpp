@@ -1,0 +1,113 @@
+#include <vector>
+
+#include "core_heap.hpp"
+
+using namespace slabheap;
+using slabheap::test::CoreHeap;
+using slabheap::test::options;
+
+TEST_CASE("the seed's routing: a request goes to the first slab that its size and its alignment fit") {
+  CoreHeap heap{16};
+  for (std::size_t size = 0; size <= 4096; ++size) {
+    for (std::size_t align = 1; align <= 4096; align *= 2) {
+      std::size_t slab = 64;
+      while (size > slab || align > slab) slab *= 2;
+      REQUIRE(heap->usable_size(size, align) == slab);
+    }
+  }
+}
+
+TEST_CASE("a size above 4096 goes to whole pages") {
+  CoreHeap heap{16};
+  CHECK(heap->usable_size(4097, 1) == 8192);
+  CHECK(heap->usable_size(8192, 64) == 8192);
+  CHECK(heap->usable_size(8193, 64) == 12288);
+}
+
+TEST_CASE("an alignment above 4096 goes to whole pages, whatever the size") {
+  CoreHeap heap{16};
+  for (std::size_t align = 8192; align <= 1 << 20; align *= 2) {
+    CHECK(heap->usable_size(0, align) == 4096);
+    CHECK(heap->usable_size(100, align) == 4096);
+    CHECK(heap->usable_size(4096, align) == 4096);
+    CHECK(heap->usable_size(5000, align) == 8192);
+  }
+}
+
+TEST_CASE("compact wastes at most a quarter of a block on any request above 16 bytes") {
+  CoreHeap heap{64, options(Preset::compact)};
+  for (std::size_t size = 17; size <= 1 << 20; size += size < 8192 ? 1 : 511) {
+    const std::size_t held = heap->usable_size(size, 1);
+    REQUIRE(held >= size);
+    REQUIRE((held - size) * 4 <= held);
+  }
+  CHECK(heap->usable_size(0, 1) == 16);
+  CHECK(heap->usable_size(16, 1) == 16);
+}
+
+TEST_CASE("compact wastes at most a quarter of a block on a size that is a multiple of its alignment") {
+  CoreHeap heap{64, options(Preset::compact)};
+  for (std::size_t align = 1; align <= 1024; align *= 2) {
+    for (std::size_t size = align; size <= 8192; size += align) {
+      if (size < 16) continue;
+      const std::size_t held = heap->usable_size(size, align);
+      REQUIRE((held - size) * 4 <= held);
+    }
+  }
+}
+
+TEST_CASE("an alignment that the nearest class does not honour goes to the next that does") {
+  const std::size_t classes[] = {24, 32, 100, 104, 112, 128};
+  Options chosen;
+  chosen.classes = classes;
+  chosen.class_count = 6;
+  CoreHeap heap{64, chosen};
+  CHECK(heap->usable_size(20, 8) == 24);
+  CHECK(heap->usable_size(20, 16) == 32);
+  CHECK(heap->usable_size(99, 4) == 100);
+  CHECK(heap->usable_size(99, 8) == 104);
+  CHECK(heap->usable_size(99, 16) == 112);
+  CHECK(heap->usable_size(99, 32) == 128);
+  CHECK(heap->usable_size(99, 256) == 4096);
+  CHECK(heap->usable_size(129, 1) == 4096);
+}
+
+TEST_CASE("a class list of any odd sizes routes every size to the least class that holds it") {
+  const std::size_t classes[] = {9, 10, 77, 1001, 5003, 65535};
+  Options chosen;
+  chosen.classes = classes;
+  chosen.class_count = 6;
+  CoreHeap heap{256, chosen};
+  std::size_t at = 0;
+  for (std::size_t size = 0; size <= 65535; ++size) {
+    if (size > classes[at]) ++at;
+    REQUIRE(heap->usable_size(size, 1) == classes[at]);
+  }
+  std::vector<void*> blocks;
+  for (const std::size_t size : classes) {
+    for (int i = 0; i < 3; ++i) {
+      blocks.push_back(heap->allocate(size, 1));
+      REQUIRE(blocks.back() != nullptr);
+    }
+  }
+  CHECK(heap->validate());
+  for (void* block : blocks) CHECK(heap->free(block) == Status::ok);
+}
+
+TEST_CASE("arguments that are no layout get nothing") {
+  CoreHeap heap{16};
+  const std::size_t most = ~std::size_t{0};
+  for (const std::size_t align : {std::size_t{0}, std::size_t{3}, std::size_t{24}, most, most / 2 + 1}) {
+    CHECK(heap->usable_size(8, align) == 0);
+    CHECK(heap->allocate(8, align) == nullptr);
+  }
+  for (const std::size_t size : {most, most - 4095, most / 2 + 1}) {
+    CHECK(heap->usable_size(size, 8) == 0);
+    CHECK(heap->allocate(size, 8) == nullptr);
+  }
+  CHECK(heap->stats().failed_allocations == 0);
+  CHECK(heap->allocate(most / 2, 8) == nullptr);
+  CHECK(heap->allocate(8, most / 2 / 2 + 1) == nullptr);
+  CHECK(heap->stats().failed_allocations == 2);
+  CHECK(heap.picture() == "[free 16]");
+}

@@ -1,0 +1,154 @@
+#include "slabheap/core/slab.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "core_heap.hpp"
+
+using namespace slabheap;
+using slabheap::test::CoreHeap;
+using slabheap::test::options;
+
+namespace {
+
+std::vector<void*> allocate(CoreHeap& heap, std::size_t count, std::size_t size) {
+  std::vector<void*> blocks;
+  for (std::size_t i = 0; i < count; ++i) {
+    blocks.push_back(heap->allocate(size, 1));
+    REQUIRE(blocks.back() != nullptr);
+  }
+  return blocks;
+}
+
+}  // namespace
+
+TEST_CASE("a set has 64 blocks where the heap can spare them") {
+  CoreHeap heap{64 * 64};
+  REQUIRE(heap->allocate(4096, 1) != nullptr);
+  CHECK(heap.picture() == "[4096: 1/64] [free 64] [free 128] [free 256] [free 512] [free 1024] [free 2048]");
+}
+
+TEST_CASE("a set takes no more than a 64th of the heap, nor less than one block") {
+  CoreHeap large{64 * 4};
+  REQUIRE(large->allocate(512, 1) != nullptr);
+  REQUIRE(large->allocate(2048, 1) != nullptr);
+  CHECK(large.picture() == "[512: 1/32] [2048: 1/8] [free 8] [free 16] [free 32] [free 64] [free 128]");
+  CoreHeap small{8};
+  REQUIRE(small->allocate(4096, 1) != nullptr);
+  REQUIRE(small->allocate(64, 1) != nullptr);
+  CHECK(small.picture() == "[4096: 1/1] [64: 1/64] [free 2] [free 4]");
+}
+
+TEST_CASE("a set takes no more than the longest free run") {
+  CoreHeap heap{64 * 8};
+  while (heap->stats().largest_free_bytes > 2 * 4096) {
+    REQUIRE(heap->allocate(heap->stats().largest_free_bytes, 1) != nullptr);
+  }
+  const std::uint64_t used = heap->stats().slab_total_bytes;
+  if (heap->stats().largest_free_bytes != 0) {
+    REQUIRE(heap->allocate(4096, 1) != nullptr);
+    CHECK(heap->stats().slab_total_bytes - used <= 2 * 4096);
+  }
+}
+
+TEST_CASE("a set can aim at fewer blocks") {
+  CoreHeap heap{1024, options(Preset::classic, 0, 10)};
+  REQUIRE(heap->allocate(1024, 1) != nullptr);
+  CHECK(heap.picture() == "[1024: 1/10] [free 1] [free 4] [free 8] [free 16] [free 32] [free 64] [free 128] [free 256] [free 512]");
+}
+
+TEST_CASE("an empty set goes back to the buddy, one is kept back") {
+  CoreHeap heap{16};
+  const std::vector<void*> blocks = allocate(heap, 3 * 64, 64);
+  CHECK(heap.picture() == "[64: 64/64] [64: 64/64] [64: 64/64] [free 1] [free 4] [free 8]");
+  for (std::size_t i = 0; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  CHECK(heap->slab(0).set_count() == 3);
+  for (std::size_t i = 64; i < blocks.size(); ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  CHECK(heap->slab(0).set_count() == 1);
+  CHECK(heap->slab(0).used_blocks() == 0);
+}
+
+TEST_CASE("allocating and freeing one block over and over carves one set") {
+  CoreHeap heap{16};
+  for (int i = 0; i < 1000; ++i) REQUIRE(heap->free(heap->allocate(64, 1)) == Status::ok);
+  CHECK(heap->stats().peak_page_bytes == 4096);
+  CHECK(heap.picture() == "[64: 0/64] [free 1] [free 2] [free 4] [free 8]");
+}
+
+TEST_CASE("a set kept back is given up before a request fails") {
+  CoreHeap heap{8};
+  void* large = heap->allocate(7 * 4096, 1);
+  REQUIRE(large != nullptr);
+  REQUIRE(heap->free(heap->allocate(64, 1)) == Status::ok);
+  CHECK(heap.picture() == "[large 7] [64: 0/64]");
+  REQUIRE(heap->free(large) == Status::ok);
+  CHECK(heap->stats().largest_free_bytes == 8 * 4096);
+  CHECK(heap->allocate(8 * 4096, 1) != nullptr);
+  CHECK(heap.picture() == "[large 8]");
+}
+
+TEST_CASE("a set that was full and gets a block back waits at the end of the list") {
+  CoreHeap heap{16};
+  const std::vector<void*> blocks = allocate(heap, 4 * 64, 64);
+  for (const std::size_t i : {64U, 0U, 128U}) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  CHECK(heap.picture() == "[64: 63/64] [64: 63/64] [64: 63/64] [64: 64/64] [free 4] [free 8]");
+  for (const std::size_t i : {64U, 0U, 128U}) CHECK(heap->allocate(64, 1) == blocks[i]);
+  CHECK(heap.picture() == "[64: 64/64] [64: 64/64] [64: 64/64] [64: 64/64] [free 4] [free 8]");
+}
+
+TEST_CASE("a set of one block goes from full to empty and back") {
+  CoreHeap heap{8};
+  const std::vector<void*> blocks = allocate(heap, 3, 4096);
+  CHECK(heap.picture() == "[4096: 1/1] [4096: 1/1] [4096: 1/1] [free 1] [free 4]");
+  REQUIRE(heap->free(blocks[0]) == Status::ok);
+  CHECK(heap.picture() == "[4096: 0/1] [4096: 1/1] [4096: 1/1] [free 1] [free 4]");
+  REQUIRE(heap->free(blocks[1]) == Status::ok);
+  REQUIRE(heap->free(blocks[2]) == Status::ok);
+  CHECK(heap->slab(6).set_count() == 1);
+  CHECK(heap->stats().largest_free_bytes == 8 * 4096);
+}
+
+TEST_CASE("a snug set leaves at most a 16th of its run, or the smallest tail of eight lengths") {
+  for (const unsigned page_shift : {10U, 12U}) {
+    for (std::size_t block = 16; block <= 4096; block += 4) {
+      const SetShape shape = SetShape::aim(block, 0, page_shift);
+      REQUIRE(shape.blocks >= 1);
+      REQUIRE(shape.blocks <= max_set_blocks);
+      const std::size_t run = std::size_t{shape.pages.count} << page_shift;
+      REQUIRE(shape.blocks * block <= run);
+      const std::size_t tail = run - shape.blocks * block;
+      const std::size_t shortest = ((block - 1) >> page_shift) + 1;
+      if (tail * 16 <= run || shape.blocks == max_set_blocks) continue;
+      for (std::size_t pages = shortest; pages <= (shortest > 8 ? shortest : 8); ++pages) {
+        const std::size_t blocks = std::min<std::size_t>(max_set_blocks, (pages << page_shift) / block);
+        REQUIRE(tail * pages <= ((pages << page_shift) - blocks * block) * shape.pages.count);
+      }
+    }
+  }
+}
+
+TEST_CASE("blocks of every class lie inside their set, apart, and as aligned as their size is even") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{4096, options(preset)};
+    for (std::size_t index = 0; index < heap->class_count(); ++index) {
+      const std::size_t bytes = heap->slab(index).block_bytes();
+      const std::vector<void*> blocks = allocate(heap, 70, bytes);
+      for (std::size_t i = 1; i < blocks.size(); ++i) {
+        const auto distance = reinterpret_cast<Address>(blocks[i]) - reinterpret_cast<Address>(blocks[i - 1]);
+        if (i % heap->slab(index).total_blocks() != 0 && i < 2) CHECK(distance == bytes);
+        CHECK(reinterpret_cast<Address>(blocks[i]) % heap->slab(index).alignment() == 0);
+      }
+      CHECK(heap->slab(index).used_blocks() == 70);
+    }
+    CHECK(heap->validate());
+  }
+}
+
+TEST_CASE("a heap of the smallest pages serves a set of hundreds of them") {
+  CoreHeap heap{64 * 512, options(Preset::classic, 512)};
+  const std::vector<void*> blocks = allocate(heap, 64, 4096);
+  CHECK(heap->slab(6).set_count() == 1);
+  CHECK(heap->slab(6).pages() == Pages{512});
+  for (void* block : blocks) CHECK(heap->deallocate(block, 4096, 4096) == Status::ok);
+  CHECK(heap->validate());
+}

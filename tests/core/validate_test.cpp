@@ -1,0 +1,92 @@
+#include <functional>
+#include <vector>
+
+#include "core_heap.hpp"
+
+using namespace slabheap;
+using slabheap::test::CoreHeap;
+using slabheap::test::options;
+
+namespace {
+
+/// A heap with sets in every place, large blocks and free runs.
+void furnish(CoreHeap& heap) {
+  std::vector<void*> blocks;
+  for (std::size_t size = 16; size <= 20000; size += size / 2) {
+    for (int i = 0; i < 80; ++i) {
+      if (void* block = heap->allocate(size, 1)) blocks.push_back(block);
+    }
+  }
+  for (std::size_t i = 0; i < blocks.size(); i += 3) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  REQUIRE(heap->validate());
+}
+
+Region& region_of(CoreHeap& heap) { return heap->regions().by_address(0); }
+
+/// Whether the heap notices every change of `alter` on the descriptors of this kind, and is whole again once each is undone.
+void check_noticed(CoreHeap& heap, PageKind kind, const std::function<void(Page&)>& alter) {
+  Region& region = region_of(heap);
+  std::size_t tried = 0;
+  for (std::uint32_t i = 0; i < region.page_count; ++i) {
+    Page& page = region.pages[i];
+    if (page.kind != kind) continue;
+    const Page before = page;
+    alter(page);
+    CHECK_FALSE(heap->validate());
+    page = before;
+    ++tried;
+  }
+  CHECK(tried > 0);
+  CHECK(heap->validate());
+}
+
+}  // namespace
+
+TEST_CASE("validate notices damage to any descriptor of a head") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{1024, options(preset)};
+    furnish(heap);
+    for (const PageKind kind : {PageKind::set, PageKind::large, PageKind::free_run}) {
+      check_noticed(heap, kind, [](Page& page) { page.kind = PageKind::inner; });
+      check_noticed(heap, kind, [](Page& page) { page.block_count ^= 0x41; });
+      check_noticed(heap, kind, [](Page& page) { page.word ^= page.word == 0 ? 1 : page.word & (~page.word + 1); });
+      check_noticed(heap, kind, [](Page& page) { page.word = ~std::uint64_t{0} >> 3; });
+    }
+    check_noticed(heap, PageKind::set, [](Page& page) { page.class_index ^= 1; });
+    check_noticed(heap, PageKind::set, [](Page& page) { page.class_index = 0xff; });
+    check_noticed(heap, PageKind::set, [](Page& page) { page.countdown ^= 0x20; });
+    check_noticed(heap, PageKind::set, [](Page& page) { page.kind = PageKind::free_run; });
+    check_noticed(heap, PageKind::free_run, [](Page& page) { page.kind = PageKind::large; });
+    check_noticed(heap, PageKind::free_run, [](Page& page) { page.next = {page.next.value + 1}; });
+    check_noticed(heap, PageKind::free_run, [](Page& page) { page.next = no_page; });
+    check_noticed(heap, PageKind::large, [](Page& page) { page.kind = PageKind::free_run; });
+  }
+}
+
+TEST_CASE("validate notices damage to the distances of a set's pages") {
+  CoreHeap heap{4096};
+  REQUIRE(heap->allocate(4096, 1) != nullptr);
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    ++region_of(heap).head_distances[i];
+    CHECK_FALSE(heap->validate());
+    --region_of(heap).head_distances[i];
+  }
+  CHECK(heap->validate());
+}
+
+TEST_CASE("validate notices damage to what a region says of itself") {
+  CoreHeap heap{64};
+  Region& region = region_of(heap);
+  const Region before = region;
+  const std::function<void()> alterations[] = {
+      [&] { region.pages_start += 4096; }, [&] { region.pages_start += 1; },  [&] { region.pages_bytes -= 4096; },
+      [&] { region.page_count -= 1; },     [&] { region.given.start += 4096; }, [&] { region.given.bytes -= 1; },
+      [&] { region.first = region.first + Pages{1}; },
+  };
+  for (const auto& alter : alterations) {
+    alter();
+    CHECK_FALSE(heap->validate());
+    region = before;
+    CHECK(heap->validate());
+  }
+}

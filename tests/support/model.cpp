@@ -1,0 +1,295 @@
+#include "support/model.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace slabheap::test {
+namespace {
+
+void* pointer(std::uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+std::size_t round_up_to(std::size_t value, std::size_t step) { return (value + step - 1) / step * step; }
+
+std::vector<HeapRun> runs_of(const ::Heap* heap) {
+  std::vector<HeapRun> runs;
+  const auto collect = [](void* context, const HeapRun* run) {
+    static_cast<std::vector<HeapRun>*>(context)->push_back(*run);
+    return true;
+  };
+  REQUIRE(heap_visit_runs(heap, collect, &runs) == HEAP_STATUS_OK);
+  return runs;
+}
+
+bool is_clear(const HeapRun& run) { return run.used == 0; }
+
+/// The longest stretch that one request could get, by looking at every stretch.
+std::size_t longest_clear(const std::vector<HeapRun>& runs, HeapPageLayer layer, std::size_t page_bytes) {
+  std::size_t longest = 0;
+  std::uintptr_t start = 0;
+  std::uintptr_t end = 0;
+  const auto measure = [&] {
+    if (layer == HEAP_PAGE_LAYER_BEST_FIT) {
+      longest = std::max(longest, end - start);
+      return;
+    }
+    for (std::size_t block = page_bytes; block <= end - start; block *= 2) {
+      if (round_up_to(start, block) + block <= end) longest = std::max(longest, block);
+    }
+  };
+  for (const HeapRun& run : runs) {
+    if (!is_clear(run)) continue;
+    const auto address = reinterpret_cast<std::uintptr_t>(run.start);
+    if (address != end) {
+      measure();
+      start = address;
+    }
+    end = address + run.bytes;
+  }
+  measure();
+  return longest;
+}
+
+}  // namespace
+
+HeapOptions Setup::options() const {
+  HeapOptions options = heap_options_default();
+  options.preset = preset;
+  options.classes = classes.empty() ? nullptr : classes.data();
+  options.class_count = classes.size();
+  options.set_blocks = set_blocks;
+  options.page_bytes = page_bytes;
+  options.pages = pages;
+  return options;
+}
+
+std::size_t Setup::page_size() const {
+  if (page_bytes != 0) return page_bytes;
+  return preset == HEAP_PRESET_COMPACT ? 1024 : 4096;
+}
+
+HeapPageLayer Setup::layer() const {
+  if (pages != HEAP_PAGE_LAYER_PRESET) return pages;
+  return preset == HEAP_PRESET_COMPACT ? HEAP_PAGE_LAYER_BEST_FIT : HEAP_PAGE_LAYER_BUDDY;
+}
+
+std::string Setup::name() const {
+  std::string name = preset == HEAP_PRESET_COMPACT ? "compact" : "classic";
+  if (!classes.empty()) name += ", " + std::to_string(classes.size()) + " classes";
+  if (set_blocks != 0) name += ", sets of " + std::to_string(set_blocks);
+  name += ", pages of " + std::to_string(page_size());
+  name += layer() == HEAP_PAGE_LAYER_BUDDY ? ", buddy" : ", best fit";
+  for (const std::size_t bytes : regions) name += ", " + std::to_string(bytes) + " bytes";
+  if (misalignment != 0) name += " at " + std::to_string(misalignment);
+  return name;
+}
+
+Model::Model(const Setup& setup) : setup_{setup}, classes_{setup.classes} {
+  regions_.push_back(std::make_unique<Memory>(setup.regions[0], setup.misalignment));
+  HeapOptions options = setup.options();
+  options.memory = regions_[0]->start();
+  options.bytes = regions_[0]->bytes();
+  REQUIRE(heap_new_with(&options, &heap_) == HEAP_STATUS_OK);
+  given_bytes_ = options.bytes;
+  expected_ = heap_stats(heap_);
+  if (!classes_.empty()) return;
+  for (std::size_t i = 0; i < heap_class_count(heap_); ++i) {
+    HeapClassStats stats;
+    REQUIRE(heap_class_stats(heap_, i, &stats) == HEAP_STATUS_OK);
+    classes_.push_back(stats.block_size);
+  }
+}
+
+Model::~Model() {
+  heap_destroy(heap_);
+  for (const auto& region : regions_) CHECK(region->rim_is_whole());
+}
+
+bool Model::add_region() {
+  if (regions_.size() == setup_.regions.size()) return false;
+  regions_.push_back(std::make_unique<Memory>(setup_.regions[regions_.size()], setup_.misalignment));
+  REQUIRE(heap_add_memory(heap_, regions_.back()->start(), regions_.back()->bytes()) == HEAP_STATUS_OK);
+  given_bytes_ += regions_.back()->bytes();
+  const HeapStats stats = heap_stats(heap_);
+  CHECK(stats.region_count == regions_.size());
+  CHECK(stats.total_bytes > expected_.total_bytes);
+  CHECK(stats.metadata_bytes > expected_.metadata_bytes);
+  expected_.region_count = stats.region_count;
+  expected_.total_bytes = stats.total_bytes;
+  expected_.metadata_bytes = stats.metadata_bytes;
+  return true;
+}
+
+std::size_t Model::run_alignment(std::size_t block_bytes) const {
+  const std::size_t page = setup_.page_size();
+  return setup_.layer() == HEAP_PAGE_LAYER_BUDDY ? std::bit_ceil(round_up_to(block_bytes, page)) : page;
+}
+
+Model::Block Model::expected_block(std::size_t size, std::size_t align) const {
+  for (const std::size_t bytes : classes_) {
+    if (bytes >= size && bytes % align == 0 && align <= run_alignment(bytes)) return {size, align, bytes, false, 0};
+  }
+  return {size, align, round_up_to(std::max<std::size_t>(size, 1), setup_.page_size()), true, 0};
+}
+
+std::size_t& Model::used_bytes_for(const Block& block) {
+  return block.is_large ? expected_.buddy_used_bytes : expected_.slab_used_bytes;
+}
+
+void Model::insert(std::uintptr_t address, const Block& block) {
+  // (I5) apart from its neighbours
+  const auto next = blocks_.lower_bound(address);
+  if (next != blocks_.end()) CHECK(address + block.held <= next->first);
+  if (next != blocks_.begin()) CHECK(std::prev(next)->first + std::prev(next)->second.held <= address);
+  CHECK(address % block.align == 0);
+  std::memset(pointer(address), block.fill, block.held);
+  blocks_.emplace(address, block);
+  used_bytes_for(block) += block.held;
+  ++expected_.live_blocks;
+}
+
+void Model::erase(std::uintptr_t address) {
+  const Block block = blocks_.at(address);
+  used_bytes_for(block) -= block.held;
+  --expected_.live_blocks;
+  blocks_.erase(address);
+}
+
+void Model::check_contents(std::uintptr_t address, const Block& block, std::size_t bytes) const {
+  const auto* contents = reinterpret_cast<const unsigned char*>(address);
+  CHECK(std::all_of(contents, contents + bytes, [&](unsigned char byte) { return byte == block.fill; }));
+}
+
+std::uintptr_t Model::allocate(std::size_t size, std::size_t align, bool zeroed) {
+  Block block = expected_block(size, align);
+  const HeapUsableSize usable = heap_usable_size(heap_, size, align);
+  CHECK(usable.min == size);
+  CHECK(usable.max == block.held);
+  void* memory = zeroed ? heap_allocate_zeroed(heap_, size, align) : heap_allocate(heap_, size, align);
+  if (memory == nullptr) {
+    ++expected_.failed_allocations;
+    return 0;
+  }
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  if (zeroed) check_contents(address, block, size);
+  ++expected_.allocations;
+  block.fill = next_fill_++;
+  insert(address, block);
+  CHECK(heap_block_size(heap_, memory) == block.held);
+  return address;
+}
+
+std::uintptr_t Model::reallocate(std::uintptr_t address, std::size_t new_size) {
+  const Block block = blocks_.at(address);
+  Block resized = expected_block(new_size, block.align);
+  resized.fill = block.fill;
+  const auto moved =
+      reinterpret_cast<std::uintptr_t>(heap_reallocate(heap_, pointer(address), block.size, block.align, new_size));
+  if (moved == 0) {
+    ++expected_.failed_allocations;
+    check_contents(address, block, block.held);
+    return 0;
+  }
+  check_contents(moved, block, std::min(block.size, new_size));
+  if (resized.held == block.held && resized.is_large == block.is_large) CHECK(moved == address);
+  if (moved != address) {
+    ++expected_.allocations;
+    ++expected_.deallocations;
+  }
+  erase(address);
+  insert(moved, resized);
+  return moved;
+}
+
+void Model::deallocate(std::uintptr_t address) {
+  const Block block = blocks_.at(address);
+  check_contents(address, block, block.held);
+  CHECK(heap_deallocate(heap_, pointer(address), block.size, block.align) == HEAP_STATUS_OK);
+  ++expected_.deallocations;
+  erase(address);
+}
+
+void Model::free(std::uintptr_t address) {
+  check_contents(address, blocks_.at(address), blocks_.at(address).held);
+  CHECK(heap_free(heap_, pointer(address)) == HEAP_STATUS_OK);
+  ++expected_.deallocations;
+  erase(address);
+}
+
+void Model::reset() {
+  REQUIRE(heap_reset(heap_) == HEAP_STATUS_OK);
+  expected_.deallocations += blocks_.size();
+  while (!blocks_.empty()) erase(blocks_.begin()->first);
+}
+
+void Model::trim() { (void)heap_trim(heap_); }
+
+void Model::refuse(void* block, HeapStatus status) {
+  CHECK(heap_free(heap_, block) == status);
+  ++expected_.rejected_frees;
+  check();
+}
+
+void Model::refuse(void* block, std::size_t size, std::size_t align, HeapStatus status) {
+  CHECK(heap_deallocate(heap_, block, size, align) == status);
+  ++expected_.rejected_frees;
+  check();
+}
+
+void Model::check() const {
+  CHECK(heap_check(heap_) == HEAP_STATUS_OK);
+  check_statistics();
+}
+
+/// (I2), and every counter as the model expects it.
+void Model::check_statistics() const {
+  const HeapStats stats = heap_stats(heap_);
+  CHECK(stats.slab_total_bytes + stats.buddy_total_bytes == stats.total_bytes);
+  CHECK(stats.slab_used_bytes + stats.buddy_used_bytes == stats.used_bytes);
+  CHECK(stats.total_bytes - stats.used_bytes == stats.available_bytes);
+  CHECK(stats.total_bytes + stats.metadata_bytes <= given_bytes_);
+  CHECK(stats.total_bytes == expected_.total_bytes);
+  CHECK(stats.metadata_bytes == expected_.metadata_bytes);
+  CHECK(stats.slab_used_bytes == expected_.slab_used_bytes);
+  CHECK(stats.buddy_used_bytes == expected_.buddy_used_bytes);
+  CHECK(stats.region_count == expected_.region_count);
+  CHECK(stats.live_blocks == blocks_.size());
+  CHECK(stats.allocations == expected_.allocations);
+  CHECK(stats.deallocations == expected_.deallocations);
+  CHECK(stats.failed_allocations == expected_.failed_allocations);
+  CHECK(stats.rejected_frees == expected_.rejected_frees);
+  CHECK(stats.peak_page_bytes >= stats.slab_total_bytes + stats.buddy_used_bytes);
+  CHECK(heap_total_bytes(heap_) == stats.total_bytes);
+  CHECK(heap_used_bytes(heap_) == stats.used_bytes);
+  CHECK(heap_available_bytes(heap_) == stats.available_bytes);
+  check_runs(stats);
+}
+
+/// (I1) The runs are all pages, and their used blocks are the model's.
+void Model::check_runs(const HeapStats& stats) const {
+  const std::vector<HeapRun> runs = runs_of(heap_);
+  std::size_t all_bytes = 0;
+  std::size_t set_bytes = 0;
+  auto expected = blocks_.begin();
+  for (const HeapRun& run : runs) {
+    all_bytes += run.bytes;
+    if (run.kind == HEAP_RUN_KIND_SET) set_bytes += run.bytes;
+    for (std::uint64_t used = run.used; used != 0; used &= used - 1) {
+      const auto block = reinterpret_cast<std::uintptr_t>(run.start) +
+                         static_cast<std::size_t>(std::countr_zero(used)) * run.block_size;
+      REQUIRE(expected != blocks_.end());
+      CHECK(expected->first == block);
+      CHECK(expected->second.held == run.block_size);
+      CHECK(expected->second.is_large == (run.kind == HEAP_RUN_KIND_LARGE));
+      ++expected;
+    }
+  }
+  CHECK(expected == blocks_.end());
+  CHECK(all_bytes == stats.total_bytes);
+  CHECK(set_bytes == stats.slab_total_bytes);
+  CHECK(longest_clear(runs, setup_.layer(), setup_.page_size()) == stats.largest_free_bytes);
+}
+
+}  // namespace slabheap::test

@@ -1,0 +1,96 @@
+// The reference model: what a heap must look like after the calls it has seen, kept in the plainest way there is, a map of blocks.
+//
+// Every operation goes to the heap and to the model, and every answer is compared. The model knows the routing rule and the
+// formulas of the statistics on its own; it knows nothing of pages, sets or lists. Of those it asks the heap's own walk, and checks
+// the sums.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "slabheap/slabheap.h"
+#include "support/memory.hpp"
+
+namespace slabheap::test {
+
+/// What a heap under test is made of.
+struct Setup {
+  HeapPreset preset = HEAP_PRESET_CLASSIC;
+  std::vector<std::size_t> classes;  // empty: the preset's
+  std::size_t set_blocks = 0;
+  std::size_t page_bytes = 0;
+  HeapPageLayer pages = HEAP_PAGE_LAYER_PRESET;
+  std::vector<std::size_t> regions = {std::size_t{1} << 20};  // bytes of each; the first makes the heap
+  std::size_t misalignment = 0;                               // of each
+
+  [[nodiscard]] HeapOptions options() const;
+  [[nodiscard]] std::size_t page_size() const;
+  [[nodiscard]] HeapPageLayer layer() const;
+  [[nodiscard]] std::string name() const;
+};
+
+class Model {
+ public:
+  struct Block {
+    std::size_t size;
+    std::size_t align;
+    std::size_t held;  // what the block can hold
+    bool is_large;     // whole pages, of no class
+    unsigned char fill;
+  };
+
+  explicit Model(const Setup& setup);
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  [[nodiscard]] ::Heap* heap() const { return heap_; }
+  [[nodiscard]] const std::map<std::uintptr_t, Block>& blocks() const { return blocks_; }
+
+  /// One operation each; the answer and the contents are checked. They return the block's address, 0 if there was no memory.
+  std::uintptr_t allocate(std::size_t size, std::size_t align, bool zeroed = false);
+  std::uintptr_t reallocate(std::uintptr_t block, std::size_t new_size);
+  void deallocate(std::uintptr_t block);
+  void free(std::uintptr_t block);
+  void reset();
+  void trim();
+  /// Adds the next region of the setup; false if there is none left.
+  bool add_region();
+  /// A wrong free: must answer `status`, and change nothing but the counter.
+  void refuse(void* block, HeapStatus status);
+  void refuse(void* block, std::size_t size, std::size_t align, HeapStatus status);
+
+  /// Everything that must hold between two operations: I1 to I5, and every statistic.
+  void check() const;
+
+  /// The block that such a request gets, by the routing rule as the documentation states it.
+  [[nodiscard]] Block expected_block(std::size_t size, std::size_t align) const;
+
+ private:
+  void insert(std::uintptr_t address, const Block& block);
+  [[nodiscard]] std::size_t& used_bytes_for(const Block& block);
+  void erase(std::uintptr_t block);
+  void check_contents(std::uintptr_t address, const Block& block, std::size_t bytes) const;
+  void check_statistics() const;
+  void check_runs(const HeapStats& stats) const;
+  [[nodiscard]] std::size_t run_alignment(std::size_t block_bytes) const;
+
+  Setup setup_;
+  std::vector<std::size_t> classes_;
+  std::vector<std::unique_ptr<Memory>> regions_;
+  ::Heap* heap_ = nullptr;
+  std::map<std::uintptr_t, Block> blocks_;
+  HeapStats expected_{};
+  std::size_t given_bytes_ = 0;
+  unsigned char next_fill_ = 1;
+};
+
+/// `steps` random operations on a model, `check` after every one, or every `stride` of them.
+void drive(Model& model, std::mt19937_64& random, std::size_t steps, std::size_t stride = 1);
+
+}  // namespace slabheap::test
