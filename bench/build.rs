@@ -23,8 +23,7 @@ fn main() {
 
 /// The quoted values of all lines of Cargo.lock that begin with `key`, in order. Every package has one name and one version.
 fn values<'lock>(lock: &'lock str, key: &'static str) -> impl Iterator<Item = &'lock str> {
-    lock.lines()
-        .filter_map(move |line| line.strip_prefix(key)?.strip_suffix('"'))
+    lock.lines().filter_map(move |line| line.strip_prefix(key)?.strip_suffix('"'))
 }
 
 /// The numbers that semantic versioning holds fixed, joined by underscores: "4" of 4.4.3, "0_2" of 0.2.3.
@@ -37,8 +36,6 @@ fn compatible(version: &str) -> String {
 /// The first line of what a compiler says about its version.
 fn version_of(compiler: &str) -> String {
     let output = Command::new(compiler).arg("--version").output();
-    let text = output.map_or(String::new(), |output| {
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    });
+    let text = output.map_or(String::new(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
     text.lines().next().unwrap_or("unknown").to_owned()
 }

@@ -40,11 +40,7 @@ impl Arena {
                 0,
             )
         };
-        assert_ne!(
-            mapping,
-            libc::MAP_FAILED,
-            "there is memory for an arena of {bytes} bytes"
-        );
+        assert_ne!(mapping, libc::MAP_FAILED, "there is memory for an arena of {bytes} bytes");
         let mapping = mapping.cast::<u8>();
         // SAFETY: the next multiple of `bytes` lies in the mapping, with `bytes` bytes behind it.
         let start = unsafe { mapping.add(mapping.align_offset(bytes)) };
@@ -52,21 +48,13 @@ impl Arena {
             // SAFETY: `offset` is below `bytes`.
             unsafe { start.add(offset).write_volatile(0) };
         }
-        Self {
-            mapping,
-            mapping_bytes,
-            start,
-            bytes,
-        }
+        Self { mapping, mapping_bytes, start, bytes }
     }
 
     /// The first `bytes` bytes.
     pub fn region(&mut self, bytes: usize) -> Region {
         assert!(bytes <= self.bytes, "a region lies in its arena");
-        Region {
-            start: self.start,
-            bytes,
-        }
+        Region { start: self.start, bytes }
     }
 
     /// All of it.

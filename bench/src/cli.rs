@@ -107,11 +107,7 @@ impl SpeedArgs {
 
 /// Who asks for nothing gets everything.
 fn or_all<T>(asked: &[&'static T], all: &'static [T]) -> Vec<&'static T> {
-    if asked.is_empty() {
-        all.iter().collect()
-    } else {
-        asked.to_vec()
-    }
+    if asked.is_empty() { all.iter().collect() } else { asked.to_vec() }
 }
 
 fn parse_peer(name: &str) -> Result<&'static Entry, String> {
@@ -119,19 +115,11 @@ fn parse_peer(name: &str) -> Result<&'static Entry, String> {
 }
 
 fn parse_workload(name: &str) -> Result<&'static Workload, String> {
-    Workload::find(name).ok_or_else(|| {
-        unknown(
-            "workload",
-            workloads::ALL.iter().map(|workload| workload.name),
-        )
-    })
+    Workload::find(name).ok_or_else(|| unknown("workload", workloads::ALL.iter().map(|workload| workload.name)))
 }
 
 fn unknown<'a>(what: &str, known: impl Iterator<Item = &'a str>) -> String {
-    format!(
-        "no such {what}; there are {}",
-        known.collect::<Vec<_>>().join(", ")
-    )
+    format!("no such {what}; there are {}", known.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -147,40 +135,23 @@ mod tests {
 
     #[test]
     fn nothing_asked_for_is_everything() {
-        let Command::Speed(args) = Cli::parse_from(["bench", "speed"]).command else {
-            unreachable!()
-        };
+        let Command::Speed(args) = Cli::parse_from(["bench", "speed"]).command else { unreachable!() };
         assert_eq!(args.peers.chosen().len(), peers::ALL.len());
         assert_eq!(args.chosen_workloads().len(), workloads::ALL.len());
     }
 
     #[test]
     fn names_are_separated_by_commas() {
-        let line = [
-            "bench",
-            "speed",
-            "--peers",
-            "none,glibc",
-            "--workloads",
-            "W3,W5",
-        ];
-        let Command::Speed(args) = Cli::parse_from(line).command else {
-            unreachable!()
-        };
-        let names: Vec<_> = args
-            .peers
-            .chosen()
-            .iter()
-            .map(|peer| (peer.name)())
-            .collect();
+        let line = ["bench", "speed", "--peers", "none,glibc", "--workloads", "W3,W5"];
+        let Command::Speed(args) = Cli::parse_from(line).command else { unreachable!() };
+        let names: Vec<_> = args.peers.chosen().iter().map(|peer| (peer.name)()).collect();
         assert_eq!(names, ["none", "glibc"]);
         assert_eq!(args.chosen_workloads()[1].name, "W5");
     }
 
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
-        let error =
-            Cli::try_parse_from(["bench", "run", "--peer", "x", "--workload", "W1"]).unwrap_err();
+        let error = Cli::try_parse_from(["bench", "run", "--peer", "x", "--workload", "W1"]).unwrap_err();
         assert!(error.to_string().contains("slabheap-classic"));
     }
 }

@@ -21,12 +21,7 @@ pub struct Machine {
 impl Machine {
     /// This machine, now.
     pub fn read() -> Self {
-        let line = |path: &str| {
-            fs::read_to_string(path)
-                .unwrap_or_default()
-                .trim()
-                .to_owned()
-        };
+        let line = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let load = line("/proc/loadavg");
         Self {
             processor: processor(&line("/proc/cpuinfo")),
@@ -42,18 +37,12 @@ impl Machine {
 
 /// The name of the first processor that /proc/cpuinfo lists.
 fn processor(cpuinfo: &str) -> String {
-    let name = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    name.unwrap_or_default()
-        .trim_start_matches(['\t', ' ', ':'])
-        .to_owned()
+    let name = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+    name.unwrap_or_default().trim_start_matches(['\t', ' ', ':']).to_owned()
 }
 
 /// The word that stands in brackets.
 fn chosen(words: &str) -> String {
-    let word = words
-        .split(' ')
-        .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
+    let word = words.split(' ').find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
     word.unwrap_or_default().to_owned()
 }

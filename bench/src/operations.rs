@@ -61,14 +61,8 @@ pub struct Recorder {
 impl Recorder {
     /// An empty list over empty slots.
     pub fn new(slot_count: usize) -> Self {
-        assert!(
-            slot_count < Operation::FREE as usize,
-            "a slot's number leaves the kind its bit"
-        );
-        Self {
-            operations: Vec::new(),
-            live: vec![None; slot_count],
-        }
+        assert!(slot_count < Operation::FREE as usize, "a slot's number leaves the kind its bit");
+        Self { operations: Vec::new(), live: vec![None; slot_count] }
     }
 
     /// How many operations there are so far.
@@ -86,19 +80,13 @@ impl Recorder {
         assert!(!self.is_full(slot), "an allocation finds its slot empty");
         let size = u32::try_from(size).expect("a size fits into 32 bits");
         self.live[slot] = Some(size);
-        self.operations.push(Operation {
-            slot_and_kind: slot as u32,
-            size,
-        });
+        self.operations.push(Operation { slot_and_kind: slot as u32, size });
     }
 
     /// Frees the block of a full slot.
     pub fn free(&mut self, slot: usize) {
         let size = self.live[slot].take().expect("a free finds its slot full");
-        self.operations.push(Operation {
-            slot_and_kind: slot as u32 | Operation::FREE,
-            size,
-        });
+        self.operations.push(Operation { slot_and_kind: slot as u32 | Operation::FREE, size });
     }
 
     /// Frees what is live, in order of slots, and hands out the list.
@@ -108,9 +96,6 @@ impl Recorder {
                 self.free(slot);
             }
         }
-        OperationList {
-            operations: self.operations,
-            slot_count: self.live.len(),
-        }
+        OperationList { operations: self.operations, slot_count: self.live.len() }
     }
 }

@@ -79,13 +79,7 @@ pub struct Entry {
 impl Entry {
     /// The entry of a type.
     pub const fn of<P: Peer + 'static>() -> Self {
-        Self {
-            name: P::name,
-            version: P::version,
-            memory: P::memory,
-            open: open::<P>,
-            replay: replay::replay::<P>,
-        }
+        Self { name: P::name, version: P::version, memory: P::memory, open: open::<P>, replay: replay::replay::<P> }
     }
 
     /// Replays a list with a fresh heap, or with the process's heap if that is what the peer is.
@@ -94,12 +88,7 @@ impl Entry {
     }
 
     /// Opens the peer on the first `bytes` bytes of the arena for the length of a call.
-    pub fn with<R>(
-        &self,
-        arena: &mut Arena,
-        bytes: usize,
-        body: impl FnOnce(&mut dyn Peer) -> R,
-    ) -> R {
+    pub fn with<R>(&self, arena: &mut Arena, bytes: usize, body: impl FnOnce(&mut dyn Peer) -> R) -> R {
         // SAFETY: the arena is borrowed until the peer is dropped, and the body gets no way to keep it.
         let mut peer = unsafe { (self.open)(arena.region(bytes)) };
         body(peer.as_mut())

@@ -47,10 +47,7 @@ pub fn replay<P: Peer>(arena: &mut Arena, list: &OperationList, passes: Passes) 
     for _ in 0..passes.timed {
         pass(&mut peer, list, &mut slots);
     }
-    Timing {
-        elapsed: start.elapsed(),
-        operations: passes.timed * list.operations().len(),
-    }
+    Timing { elapsed: start.elapsed(), operations: passes.timed * list.operations().len() }
 }
 
 /// Replays a list once. Never inlined, so that tools that count instructions can tell it by its name.

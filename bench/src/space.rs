@@ -21,26 +21,10 @@ pub struct SpaceTest {
 
 /// Every column, the largest arenas last.
 pub const TESTS: [SpaceTest; 4] = [
-    SpaceTest {
-        name: "1 MiB, <=4 KiB",
-        arena_bytes: 1 << 20,
-        largest: 4 << 10,
-    },
-    SpaceTest {
-        name: "1 MiB, <=64 KiB",
-        arena_bytes: 1 << 20,
-        largest: 64 << 10,
-    },
-    SpaceTest {
-        name: "16 MiB, <=4 KiB",
-        arena_bytes: 16 << 20,
-        largest: 4 << 10,
-    },
-    SpaceTest {
-        name: "16 MiB, <=64 KiB",
-        arena_bytes: 16 << 20,
-        largest: 64 << 10,
-    },
+    SpaceTest { name: "1 MiB, <=4 KiB", arena_bytes: 1 << 20, largest: 4 << 10 },
+    SpaceTest { name: "1 MiB, <=64 KiB", arena_bytes: 1 << 20, largest: 64 << 10 },
+    SpaceTest { name: "16 MiB, <=4 KiB", arena_bytes: 16 << 20, largest: 4 << 10 },
+    SpaceTest { name: "16 MiB, <=64 KiB", arena_bytes: 16 << 20, largest: 64 << 10 },
 ];
 
 /// What came out, and how.
@@ -72,49 +56,29 @@ pub struct Fill {
 /// Fills arenas with those of the peers that manage one, with the seeds 1 to `seeds`.
 pub fn run(peers: &[&Entry], seeds: u64, command: String) -> SpaceReport {
     let mut arena = Arena::new(TESTS[TESTS.len() - 1].arena_bytes);
-    let rows = peers
-        .iter()
-        .filter(|peer| (peer.memory)() == Memory::Arena)
-        .map(|peer| PeerSpace {
-            peer: (peer.name)(),
-            version: (peer.version)(),
-            tests: TESTS
-                .iter()
-                .map(|test| test.run(peer, &mut arena, seeds))
-                .collect(),
-        });
-    SpaceReport {
-        command,
-        machine: Machine::read(),
-        seeds,
-        peers: rows.collect(),
-    }
+    let rows = peers.iter().filter(|peer| (peer.memory)() == Memory::Arena).map(|peer| PeerSpace {
+        peer: (peer.name)(),
+        version: (peer.version)(),
+        tests: TESTS.iter().map(|test| test.run(peer, &mut arena, seeds)).collect(),
+    });
+    SpaceReport { command, machine: Machine::read(), seeds, peers: rows.collect() }
 }
 
 impl SpaceTest {
     fn run(&self, peer: &Entry, arena: &mut Arena, seeds: u64) -> Fill {
         let mut fill = |seed| {
-            let live_bytes = peer.with(arena, self.arena_bytes, |peer| {
-                fill(peer, self.largest, seed)
-            });
+            let live_bytes = peer.with(arena, self.arena_bytes, |peer| fill(peer, self.largest, seed));
             live_bytes as f64 / self.arena_bytes as f64
         };
         let samples: Vec<f64> = (1..=seeds).map(&mut fill).collect();
-        Fill {
-            test: self.name,
-            mean: mean(&samples),
-            samples,
-        }
+        Fill { test: self.name, mean: mean(&samples), samples }
     }
 }
 
 /// Allocates two blocks and frees a random one, again and again, until a request fails; the requested bytes then live.
 pub fn fill(peer: &mut dyn Peer, largest: usize, seed: u64) -> usize {
     let mut random = Random::new(seed);
-    let sizes = Sizes::LogUniform {
-        min: 1,
-        max: largest,
-    };
+    let sizes = Sizes::LogUniform { min: 1, max: largest };
     let mut live: Vec<(*mut u8, usize)> = Vec::new();
     loop {
         for _ in 0..2 {

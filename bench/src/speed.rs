@@ -15,10 +15,7 @@ pub const ARENA_BYTES: usize = 64 << 20;
 
 /// A sample is four replays of a list after one that is not timed. The first is for those that cannot start afresh because
 /// they are the process's heap, and for the caches; everyone gets it.
-const PASSES: Passes = Passes {
-    warm_up: 1,
-    timed: 4,
-};
+const PASSES: Passes = Passes { warm_up: 1, timed: 4 };
 
 /// What is compared.
 #[derive(Clone, Debug)]
@@ -66,11 +63,8 @@ impl Comparison {
     /// peer, so that nobody always follows the same one.
     pub fn run(&self, command: String, mut progress: impl FnMut(usize)) -> SpeedReport {
         let machine = Machine::read();
-        let lists: Vec<OperationList> = self
-            .workloads
-            .iter()
-            .map(|workload| workload.operations(LIST_OPERATIONS, SEED))
-            .collect();
+        let lists: Vec<OperationList> =
+            self.workloads.iter().map(|workload| workload.operations(LIST_OPERATIONS, SEED)).collect();
         let mut arena = Arena::new(ARENA_BYTES);
         let mut samples = vec![vec![Vec::new(); lists.len()]; self.peers.len()];
         for round in 0..self.rounds {
@@ -83,20 +77,8 @@ impl Comparison {
                 }
             }
         }
-        let peers = self
-            .peers
-            .iter()
-            .zip(samples)
-            .map(|(peer, samples)| self.row(peer, samples))
-            .collect();
-        SpeedReport {
-            command,
-            machine,
-            arena_bytes: ARENA_BYTES,
-            seed: SEED,
-            rounds: self.rounds,
-            peers,
-        }
+        let peers = self.peers.iter().zip(samples).map(|(peer, samples)| self.row(peer, samples)).collect();
+        SpeedReport { command, machine, arena_bytes: ARENA_BYTES, seed: SEED, rounds: self.rounds, peers }
     }
 
     fn row(&self, peer: &Entry, samples: Vec<Vec<f64>>) -> PeerSpeed {
@@ -104,18 +86,12 @@ impl Comparison {
             .workloads
             .iter()
             .zip(samples)
-            .map(|(workload, samples)| WorkloadSpeed {
-                workload: workload.name,
-                quartiles: Quartiles::of(&samples),
-                samples,
-            })
+            .map(|(workload, samples)| WorkloadSpeed { workload: workload.name, quartiles: Quartiles::of(&samples), samples })
             .collect();
         PeerSpeed {
             peer: (peer.name)(),
             version: (peer.version)(),
-            geometric_mean: geometric_mean(
-                workloads.iter().map(|workload| workload.quartiles.median),
-            ),
+            geometric_mean: geometric_mean(workloads.iter().map(|workload| workload.quartiles.median)),
             workloads,
         }
     }

@@ -15,11 +15,7 @@ impl Quartiles {
     pub fn of(samples: &[f64]) -> Self {
         let mut sorted = samples.to_vec();
         sorted.sort_by(f64::total_cmp);
-        Self {
-            lower: quantile(&sorted, 0.25),
-            median: quantile(&sorted, 0.5),
-            upper: quantile(&sorted, 0.75),
-        }
+        Self { lower: quantile(&sorted, 0.25), median: quantile(&sorted, 0.5), upper: quantile(&sorted, 0.75) }
     }
 }
 
@@ -48,34 +44,19 @@ mod tests {
 
     #[test]
     fn quartiles_do_not_depend_on_the_order() {
-        let expected = Quartiles {
-            lower: 2.0,
-            median: 3.0,
-            upper: 4.0,
-        };
+        let expected = Quartiles { lower: 2.0, median: 3.0, upper: 4.0 };
         assert_eq!(Quartiles::of(&[5.0, 1.0, 4.0, 2.0, 3.0]), expected);
     }
 
     #[test]
     fn quartiles_of_an_even_count_lie_between_samples() {
-        let expected = Quartiles {
-            lower: 1.75,
-            median: 2.5,
-            upper: 3.25,
-        };
+        let expected = Quartiles { lower: 1.75, median: 2.5, upper: 3.25 };
         assert_eq!(Quartiles::of(&[1.0, 2.0, 3.0, 4.0]), expected);
     }
 
     #[test]
     fn one_sample_is_all_quartiles() {
-        assert_eq!(
-            Quartiles::of(&[7.0]),
-            Quartiles {
-                lower: 7.0,
-                median: 7.0,
-                upper: 7.0
-            }
-        );
+        assert_eq!(Quartiles::of(&[7.0]), Quartiles { lower: 7.0, median: 7.0, upper: 7.0 });
     }
 
     #[test]

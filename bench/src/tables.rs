@@ -4,56 +4,43 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::peer::Memory;
 use crate::space::SpaceReport;
-use crate::speed::{SpeedReport, WorkloadSpeed};
+use crate::speed::SpeedReport;
+use crate::statistics::Quartiles;
 use crate::{peers, workloads};
 
 /// The medians, and in a second table the quartiles around them.
 pub fn speed(report: &SpeedReport) -> String {
-    let medians = speed_table(report, "mean", |cell| figure(cell.quartiles.median));
-    let spread = speed_table(report, "mean", |cell| {
-        format!(
-            "{}-{}",
-            figure(cell.quartiles.lower),
-            figure(cell.quartiles.upper)
-        )
-    });
+    let columns = report.peers.first().map_or(&[][..], |row| &row.workloads);
+    let names = || columns.iter().map(|column| column.workload);
+    let mut medians = peer_table(names().chain(["mean"]));
+    let mut spreads = peer_table(names());
+    for row in &report.peers {
+        let quartiles = || row.workloads.iter().map(|cell| cell.quartiles);
+        let figures = quartiles().map(|cell| figure(cell.median));
+        let head = || head(row.peer, &row.version);
+        medians.add_row(head().chain(figures).chain([figure(row.geometric_mean)]));
+        spreads.add_row(head().chain(quartiles().map(spread)));
+    }
+    align_figures(&mut medians);
+    align_figures(&mut spreads);
     format!(
         "Nanoseconds an operation, the median of {} rounds, and the geometric mean of the medians. Lower is better.\n\
          {medians}\n\n\
          The lower and the upper quartile.\n\
-         {spread}",
+         {spreads}",
         report.rounds
     )
-}
-
-fn speed_table(report: &SpeedReport, last: &str, cell: impl Fn(&WorkloadSpeed) -> String) -> Table {
-    let columns = report.peers.first().map_or(&[][..], |row| &row.workloads);
-    let mut table = new_table(columns.iter().map(|column| column.workload).chain([last]));
-    for row in &report.peers {
-        let cells = row.workloads.iter().map(&cell);
-        table.add_row(
-            head(row.peer, &row.version)
-                .into_iter()
-                .chain(cells)
-                .chain([figure(row.geometric_mean)]),
-        );
-    }
-    align(&mut table);
-    table
 }
 
 /// How full the arenas were.
 pub fn space(report: &SpaceReport) -> String {
     let columns = report.peers.first().map_or(&[][..], |row| &row.tests);
-    let mut table = new_table(columns.iter().map(|column| column.test));
+    let mut table = peer_table(columns.iter().map(|column| column.test));
     for row in &report.peers {
-        let cells = row
-            .tests
-            .iter()
-            .map(|test| format!("{:.1} %", 100.0 * test.mean));
-        table.add_row(head(row.peer, &row.version).into_iter().chain(cells));
+        let cells = row.tests.iter().map(|cell| percent(cell.mean));
+        table.add_row(head(row.peer, &row.version).chain(cells));
     }
-    align(&mut table);
+    align_figures(&mut table);
     format!(
         "Live requested bytes over the bytes of the arena when the first request fails, the mean of {} seeds. \
          Higher is better.\n{table}",
@@ -63,56 +50,59 @@ pub fn space(report: &SpaceReport) -> String {
 
 /// What there is to choose from.
 pub fn list() -> String {
-    let mut peer_table = new_table(["memory"]);
+    let mut peer_table = peer_table(["blocks from"]);
     for peer in peers::ALL {
         let memory = match (peer.memory)() {
             Memory::Arena => "an arena",
-            Memory::Own => "its own",
-            Memory::None => "no allocator: what the measuring costs",
+            Memory::Own => "the operating system",
+            Memory::None => "nowhere: what the measuring costs",
         };
-        peer_table.add_row(
-            head((peer.name)(), &(peer.version)())
-                .into_iter()
-                .chain([memory.to_owned()]),
-        );
+        peer_table.add_row(head((peer.name)(), &(peer.version)()).chain([memory.to_owned()]));
     }
-    let mut workload_table = Table::new();
-    workload_table
-        .load_style(presets::NOTHING)
-        .set_header(["workload", "operations"]);
+    let mut workload_table = new_table(["workload", "operations"]);
     for workload in workloads::ALL {
         workload_table.add_row([workload.name.to_owned(), workload.to_string()]);
     }
     format!("{peer_table}\n\n{workload_table}")
 }
 
+fn peer_table<'a>(columns: impl IntoIterator<Item = &'a str>) -> Table {
+    new_table(["peer", "version"].into_iter().chain(columns))
+}
+
+/// Markdown, so that a table can be pasted into a document.
 fn new_table<'a>(columns: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(presets::ASCII_MARKDOWN)
-        .set_header(["peer", "version"].into_iter().chain(columns));
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(columns);
     table
 }
 
-fn head(peer: &str, version: &str) -> [String; 2] {
-    [peer.to_owned(), version.to_owned()]
+fn head(peer: &str, version: &str) -> impl Iterator<Item = String> {
+    [peer.to_owned(), version.to_owned()].into_iter()
 }
 
 /// Figures stand at the right, behind two columns of words.
-fn align(table: &mut Table) {
+fn align_figures(table: &mut Table) {
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }
 
-/// Three digits, or as many as the whole number has: more would be noise.
+fn spread(quartiles: Quartiles) -> String {
+    format!("{}-{}", figure(quartiles.lower), figure(quartiles.upper))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// Two decimals below ten, one below a hundred, none above: more would be noise.
 fn figure(nanoseconds: f64) -> String {
-    let decimals = if nanoseconds < 9.995 {
-        2
-    } else if nanoseconds < 99.95 {
-        1
-    } else {
-        0
+    let decimals = match nanoseconds {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
     };
     format!("{nanoseconds:.decimals$}")
 }

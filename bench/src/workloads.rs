@@ -38,46 +38,17 @@ pub const ALL: &[Workload] = &[
     batches("W2-256", 1_000, 256),
     batches("W2-1024", 1_000, 1_024),
     batches("W2-4096", 1_000, 4_096),
-    slots(
-        "W3",
-        5_000,
-        Sizes::LogUniform {
-            min: 1,
-            max: 4 << 10,
-        },
-    ),
-    slots(
-        "W4",
-        500,
-        Sizes::LogUniform {
-            min: 1,
-            max: 256 << 10,
-        },
-    ),
-    slots(
-        "W5",
-        200,
-        Sizes::Uniform {
-            min: (4 << 10) + 1,
-            max: 64 << 10,
-        },
-    ),
+    slots("W3", 5_000, Sizes::LogUniform { min: 1, max: 4 << 10 }),
+    slots("W4", 500, Sizes::LogUniform { min: 1, max: 256 << 10 }),
+    slots("W5", 200, Sizes::Uniform { min: (4 << 10) + 1, max: 64 << 10 }),
 ];
 
 const fn batches(name: &'static str, blocks: usize, size: usize) -> Workload {
-    Workload {
-        name,
-        pattern: Pattern::Batches { blocks },
-        sizes: Sizes::Fixed(size),
-    }
+    Workload { name, pattern: Pattern::Batches { blocks }, sizes: Sizes::Fixed(size) }
 }
 
 const fn slots(name: &'static str, slots: usize, sizes: Sizes) -> Workload {
-    Workload {
-        name,
-        pattern: Pattern::Slots { slots },
-        sizes,
-    }
+    Workload { name, pattern: Pattern::Slots { slots }, sizes }
 }
 
 impl Workload {
@@ -121,15 +92,9 @@ impl Workload {
 impl fmt::Display for Workload {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.pattern {
-            Pattern::Batches { blocks: 1 } => {
-                write!(formatter, "pairs of an allocation and its free")?
-            }
-            Pattern::Batches { blocks } => {
-                write!(formatter, "batches of {blocks}, freed in order")?
-            }
-            Pattern::Slots { slots } => {
-                write!(formatter, "{slots} slots, a random one filled or emptied")?
-            }
+            Pattern::Batches { blocks: 1 } => write!(formatter, "pairs of an allocation and its free")?,
+            Pattern::Batches { blocks } => write!(formatter, "batches of {blocks}, freed in order")?,
+            Pattern::Slots { slots } => write!(formatter, "{slots} slots, a random one filled or emptied")?,
         }
         write!(formatter, "; {}", self.sizes)
     }

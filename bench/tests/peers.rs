@@ -17,16 +17,10 @@ struct Blocks(BTreeMap<usize, usize>);
 impl Blocks {
     fn insert(&mut self, start: usize, size: usize) {
         if let Some((&below, &bytes)) = self.0.range(..=start).next_back() {
-            assert!(
-                below + bytes <= start,
-                "a block begins behind the one below it"
-            );
+            assert!(below + bytes <= start, "a block begins behind the one below it");
         }
         if let Some((&above, _)) = self.0.range(start..).next() {
-            assert!(
-                start + size <= above,
-                "a block ends before the one above it"
-            );
+            assert!(start + size <= above, "a block ends before the one above it");
         }
         self.0.insert(start, size);
     }
@@ -46,19 +40,13 @@ fn serve(peer: &mut dyn Peer, list: &OperationList, align: usize) {
             blocks.remove(slots[slot] as usize);
             // SAFETY: the block is live and has this size.
             let bytes = unsafe { std::slice::from_raw_parts(slots[slot], size) };
-            assert!(
-                bytes.iter().all(|&byte| byte == slot as u8),
-                "a live block stays as it is"
-            );
+            assert!(bytes.iter().all(|&byte| byte == slot as u8), "a live block stays as it is");
             // SAFETY: the block was allocated with this size and alignment, and is live.
             unsafe { peer.deallocate(slots[slot], size, align) };
         } else {
             let block = peer.allocate(size, align);
             assert!(!block.is_null(), "the arena holds the workload");
-            assert!(
-                block.addr().is_multiple_of(align),
-                "a block is aligned as asked"
-            );
+            assert!(block.addr().is_multiple_of(align), "a block is aligned as asked");
             blocks.insert(block as usize, size);
             // SAFETY: the block has this size.
             unsafe { block.write_bytes(slot as u8, size) };
@@ -68,15 +56,11 @@ fn serve(peer: &mut dyn Peer, list: &OperationList, align: usize) {
 }
 
 fn allocators() -> impl Iterator<Item = &'static Entry> {
-    peers::ALL
-        .iter()
-        .filter(|peer| (peer.memory)() != Memory::None)
+    peers::ALL.iter().filter(|peer| (peer.memory)() != Memory::None)
 }
 
 fn every_allocator_serves(workload: &str, operations: usize, align: usize) {
-    let list = Workload::find(workload)
-        .unwrap()
-        .operations(operations, SEED);
+    let list = Workload::find(workload).unwrap().operations(operations, SEED);
     let mut arena = Arena::new(ARENA_BYTES);
     for peer in allocators() {
         println!("{}", (peer.name)()); // shown if what follows panics
@@ -132,10 +116,6 @@ fn names_are_distinct_and_versions_known() {
     let names: BTreeSet<&str> = peers::ALL.iter().map(|peer| (peer.name)()).collect();
     assert_eq!(names.len(), peers::ALL.len());
     for peer in allocators() {
-        assert!(
-            (peer.version)().starts_with(|first: char| first.is_ascii_digit()),
-            "{}",
-            (peer.name)()
-        );
+        assert!((peer.version)().starts_with(|first: char| first.is_ascii_digit()), "{}", (peer.name)());
     }
 }

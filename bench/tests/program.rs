@@ -6,10 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn bench(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(arguments)
-        .output()
-        .expect("the program starts")
+    Command::new(env!("CARGO_BIN_EXE_bench")).args(arguments).output().expect("the program starts")
 }
 
 fn text(output: &Output) -> String {
@@ -18,25 +15,14 @@ fn text(output: &Output) -> String {
 }
 
 fn json(file: &Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(file).expect("the report was written"))
-        .expect("the report is JSON")
+    serde_json::from_str(&std::fs::read_to_string(file).expect("the report was written")).expect("the report is JSON")
 }
 
 #[test]
 fn speed_prints_a_table_and_writes_every_sample() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("speed.json");
     let peers = "none,slabheap-classic";
-    let arguments = [
-        "speed",
-        "--peers",
-        peers,
-        "--workloads",
-        "W1,W5",
-        "--rounds",
-        "2",
-        "--json",
-        file.to_str().unwrap(),
-    ];
+    let arguments = ["speed", "--peers", peers, "--workloads", "W1,W5", "--rounds", "2", "--json", file.to_str().unwrap()];
     let table = text(&bench(&arguments));
     assert!(table.contains("| slabheap-classic |"), "{table}");
 
@@ -44,26 +30,13 @@ fn speed_prints_a_table_and_writes_every_sample() {
     assert_eq!(report["rounds"], 2);
     assert_eq!(report["peers"][1]["peer"], "slabheap-classic");
     assert_eq!(report["peers"][1]["workloads"][1]["workload"], "W5");
-    assert_eq!(
-        report["peers"][1]["workloads"][1]["samples"]
-            .as_array()
-            .map(Vec::len),
-        Some(2)
-    );
+    assert_eq!(report["peers"][1]["workloads"][1]["samples"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]
 fn space_compares_the_peers_that_manage_an_arena() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("space.json");
-    let arguments = [
-        "space",
-        "--peers",
-        "slabheap-compact,rlsf,glibc",
-        "--seeds",
-        "2",
-        "--json",
-        file.to_str().unwrap(),
-    ];
+    let arguments = ["space", "--peers", "slabheap-compact,rlsf,glibc", "--seeds", "2", "--json", file.to_str().unwrap()];
     let table = text(&bench(&arguments));
     assert!(!table.contains("glibc"), "{table}");
 
@@ -78,23 +51,12 @@ fn space_compares_the_peers_that_manage_an_arena() {
 
 #[test]
 fn run_does_one_workload_with_one_peer() {
-    let output = text(&bench(&[
-        "run",
-        "--peer",
-        "none",
-        "--workload",
-        "W1",
-        "--repeat",
-        "2",
-    ]));
+    let output = text(&bench(&["run", "--peer", "none", "--workload", "W1", "--repeat", "2"]));
     assert_eq!(output, "200000 operations, 2 times\n");
 }
 
 #[test]
 fn list_names_peers_and_workloads() {
     let output = text(&bench(&["list"]));
-    assert!(
-        output.contains("slabheap-compact") && output.contains("W2-4096"),
-        "{output}"
-    );
+    assert!(output.contains("slabheap-compact") && output.contains("W2-4096"), "{output}");
 }

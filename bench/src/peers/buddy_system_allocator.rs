@@ -34,17 +34,12 @@ impl Peer for BuddySystemAllocator {
 
     #[inline(never)]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
-        self.0
-            .alloc(layout(size, align))
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
+        self.0.alloc(layout(size, align)).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     #[inline(never)]
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
         // SAFETY: the block was allocated by this heap with this layout, so it is not null.
-        unsafe {
-            self.0
-                .dealloc(NonNull::new_unchecked(block), layout(size, align))
-        };
+        unsafe { self.0.dealloc(NonNull::new_unchecked(block), layout(size, align)) };
     }
 }

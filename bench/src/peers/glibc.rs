@@ -17,9 +17,7 @@ impl Peer for Glibc {
 
     fn version() -> String {
         // SAFETY: the text is static.
-        unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }
-            .to_string_lossy()
-            .into_owned()
+        unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy().into_owned()
     }
 
     fn memory() -> Memory {
@@ -33,13 +31,7 @@ impl Peer for Glibc {
     #[inline]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: neither has preconditions; the alignment is a power of two.
-        let block = unsafe {
-            if align <= NATURAL_ALIGN {
-                libc::malloc(size)
-            } else {
-                libc::memalign(align, size)
-            }
-        };
+        let block = unsafe { if align <= NATURAL_ALIGN { libc::malloc(size) } else { libc::memalign(align, size) } };
         block.cast()
     }
 

@@ -22,15 +22,7 @@ impl Peer for Jemalloc {
         let mut text: *const c_char = ptr::null();
         let mut bytes = size_of_val(&text);
         // SAFETY: "version" is a string constant, read into a pointer to char.
-        let error = unsafe {
-            mallctl(
-                c"version".as_ptr(),
-                (&raw mut text).cast(),
-                &raw mut bytes,
-                ptr::null_mut(),
-                0,
-            )
-        };
+        let error = unsafe { mallctl(c"version".as_ptr(), (&raw mut text).cast(), &raw mut bytes, ptr::null_mut(), 0) };
         assert_eq!(error, 0, "jemalloc tells its version");
         // SAFETY: jemalloc stored a static string.
         let version = unsafe { CStr::from_ptr(text) }.to_string_lossy();
@@ -61,9 +53,5 @@ impl Peer for Jemalloc {
 
 #[inline]
 fn flags(align: usize) -> c_int {
-    if align <= NATURAL_ALIGN {
-        0
-    } else {
-        MALLOCX_ALIGN(align)
-    }
+    if align <= NATURAL_ALIGN { 0 } else { MALLOCX_ALIGN(align) }
 }

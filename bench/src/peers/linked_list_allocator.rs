@@ -29,17 +29,12 @@ impl Peer for LinkedListAllocator {
 
     #[inline]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
-        self.0
-            .allocate_first_fit(layout(size, align))
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
+        self.0.allocate_first_fit(layout(size, align)).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     #[inline]
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
         // SAFETY: the block was allocated by this heap with this layout, so it is not null.
-        unsafe {
-            self.0
-                .deallocate(NonNull::new_unchecked(block), layout(size, align))
-        };
+        unsafe { self.0.deallocate(NonNull::new_unchecked(block), layout(size, align)) };
     }
 }

@@ -1,8 +1,7 @@
 //! mimalloc 3, twice: the process's heap, and a heap made for the purpose.
 
 use libmimalloc_sys::{
-    mi_free, mi_heap_destroy, mi_heap_malloc, mi_heap_malloc_aligned, mi_heap_new, mi_heap_t,
-    mi_malloc_aligned, mi_version,
+    mi_free, mi_heap_destroy, mi_heap_malloc, mi_heap_malloc_aligned, mi_heap_new, mi_heap_t, mi_malloc_aligned, mi_version,
 };
 
 use crate::arena::Region;
@@ -69,11 +68,7 @@ impl Peer for PrivateHeap {
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: the heap is live.
         let block = unsafe {
-            if align <= NATURAL_ALIGN {
-                mi_heap_malloc(self.0, size)
-            } else {
-                mi_heap_malloc_aligned(self.0, size, align)
-            }
+            if align <= NATURAL_ALIGN { mi_heap_malloc(self.0, size) } else { mi_heap_malloc_aligned(self.0, size, align) }
         };
         block.cast()
     }
@@ -96,10 +91,5 @@ impl Drop for PrivateHeap {
 fn version() -> String {
     // SAFETY: it has no preconditions.
     let number = unsafe { mi_version() };
-    format!(
-        "{}.{}.{}",
-        number / 10_000,
-        number / 100 % 100,
-        number % 100
-    )
+    format!("{}.{}.{}", number / 10_000, number / 100 % 100, number % 100)
 }

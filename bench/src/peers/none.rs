@@ -29,10 +29,7 @@ impl Peer for NoAllocator {
     }
 
     unsafe fn open(region: Region) -> Self {
-        assert!(
-            region.bytes >= BLOCKS * LINE_BYTES,
-            "the region holds the blocks"
-        );
+        assert!(region.bytes >= BLOCKS * LINE_BYTES, "the region holds the blocks");
         // SAFETY: every block lies in the region.
         let blocks = std::array::from_fn(|index| unsafe { region.start.add(index * LINE_BYTES) });
         Self { blocks, next: 0 }

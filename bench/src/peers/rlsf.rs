@@ -38,9 +38,7 @@ impl Peer for Rlsf {
 
     #[inline(never)]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
-        self.0
-            .allocate(layout(size, align))
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
+        self.0.allocate(layout(size, align)).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     #[inline(never)]

@@ -5,8 +5,7 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use slabheap_sys::{
-    Heap, HeapPreset, HeapStatus, heap_allocate, heap_deallocate, heap_destroy, heap_new_with,
-    heap_options_default, heap_version,
+    Heap, HeapPreset, HeapStatus, heap_allocate, heap_deallocate, heap_destroy, heap_new_with, heap_options_default, heap_version,
 };
 
 use crate::arena::Region;
@@ -44,9 +43,7 @@ impl<P: Preset> Peer for Slabheap<P> {
 
     fn version() -> String {
         // SAFETY: the text is static.
-        unsafe { CStr::from_ptr(heap_version()) }
-            .to_string_lossy()
-            .into_owned()
+        unsafe { CStr::from_ptr(heap_version()) }.to_string_lossy().into_owned()
     }
 
     fn memory() -> Memory {
@@ -63,10 +60,7 @@ impl<P: Preset> Peer for Slabheap<P> {
         // SAFETY: the options are valid, and the region is the heap's alone.
         let status = unsafe { heap_new_with(&raw const options, &raw mut heap) };
         assert_eq!(status, HeapStatus::Ok, "a heap fits into the region");
-        Self {
-            heap,
-            preset: PhantomData,
-        }
+        Self { heap, preset: PhantomData }
     }
 
     #[inline]

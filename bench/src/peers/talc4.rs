@@ -39,9 +39,6 @@ impl Peer for Talc4 {
     #[inline(never)]
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
         // SAFETY: the block was allocated by this heap with this layout, so it is not null.
-        unsafe {
-            self.0
-                .free(NonNull::new_unchecked(block), layout(size, align))
-        };
+        unsafe { self.0.free(NonNull::new_unchecked(block), layout(size, align)) };
     }
 }

@@ -1,0 +1,218 @@
+// Heap and Block as Python types. The rest of what a Python heap offers stands in slabheap/heap.py.
+#include "module/heap_binding.hpp"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+
+#include "module/heap_state.hpp"
+
+namespace slabheap::python {
+namespace {
+
+/// A heap as Python holds it.
+struct HeapObject {
+  std::shared_ptr<HeapState> state = std::make_shared<HeapState>();
+};
+
+/// A block as Python holds it; its memory is there as long as it lives.
+struct BlockObject {
+  std::shared_ptr<HeapState> heap;
+  std::shared_ptr<BlockState> state;
+};
+
+// Rows of the arrays that walks give.
+struct BlockRow {
+  std::uint64_t address;
+  std::uint64_t bytes;
+};
+struct RunRow {
+  std::uint32_t kind;
+  std::uint32_t total_blocks;
+  std::uint64_t address;
+  std::uint64_t bytes;
+  std::uint64_t block_size;
+  std::uint64_t used;
+};
+
+template <typename Row>
+py::array_t<Row> array_of(const std::vector<Row>& rows) {
+  return py::array_t<Row>(static_cast<py::ssize_t>(rows.size()), rows.data());
+}
+
+py::array_t<BlockRow> blocks_of(const HeapObject& heap) {
+  std::vector<BlockRow> rows;
+  const HeapVisitor collect = [](void* context, void* block, std::size_t bytes) {
+    static_cast<std::vector<BlockRow>*>(context)->push_back({reinterpret_cast<std::uintptr_t>(block), bytes});
+    return true;
+  };
+  raise_unless_ok(heap_visit(heap.state->heap(), collect, &rows), "visiting blocks");
+  return array_of(rows);
+}
+
+py::array_t<RunRow> runs_of(const HeapObject& heap) {
+  std::vector<RunRow> rows;
+  const HeapRunVisitor collect = [](void* context, const HeapRun* run) {
+    static_cast<std::vector<RunRow>*>(context)->push_back({static_cast<std::uint32_t>(run->kind),
+                                                           static_cast<std::uint32_t>(run->total_blocks),
+                                                           reinterpret_cast<std::uintptr_t>(run->start), run->bytes,
+                                                           run->block_size, run->used});
+    return true;
+  };
+  raise_unless_ok(heap_visit_runs(heap.state->heap(), collect, &rows), "visiting runs");
+  return array_of(rows);
+}
+
+py::dict stats_of(const HeapObject& heap) {
+  const HeapStats stats = heap_stats(heap.state->heap());
+  using namespace py::literals;
+  return py::dict("total_bytes"_a = stats.total_bytes, "used_bytes"_a = stats.used_bytes,
+                  "available_bytes"_a = stats.available_bytes, "slab_total_bytes"_a = stats.slab_total_bytes,
+                  "slab_used_bytes"_a = stats.slab_used_bytes, "buddy_total_bytes"_a = stats.buddy_total_bytes,
+                  "buddy_used_bytes"_a = stats.buddy_used_bytes, "metadata_bytes"_a = stats.metadata_bytes,
+                  "peak_page_bytes"_a = stats.peak_page_bytes, "largest_free_bytes"_a = stats.largest_free_bytes,
+                  "region_count"_a = stats.region_count, "live_blocks"_a = stats.live_blocks,
+                  "allocations"_a = stats.allocations, "deallocations"_a = stats.deallocations,
+                  "failed_allocations"_a = stats.failed_allocations, "rejected_frees"_a = stats.rejected_frees);
+}
+
+py::list class_stats_of(const HeapObject& heap) {
+  using namespace py::literals;
+  py::list list;
+  for (std::size_t i = 0; i < heap_class_count(heap.state->heap()); ++i) {
+    HeapClassStats stats{};
+    raise_unless_ok(heap_class_stats(heap.state->heap(), i, &stats), "class statistics");
+    list.append(py::dict("block_size"_a = stats.block_size, "total_blocks"_a = stats.total_blocks,
+                         "used_blocks"_a = stats.used_blocks, "sets"_a = stats.sets, "partial_sets"_a = stats.partial_sets,
+                         "allocations"_a = stats.allocations, "deallocations"_a = stats.deallocations));
+  }
+  return list;
+}
+
+BlockObject allocate(const HeapObject& heap, std::size_t size, std::size_t align, bool zeroed) {
+  return {heap.state, heap.state->allocate(size, align, zeroed)};
+}
+
+BlockObject reallocate(const HeapObject& heap, const BlockObject& block, std::size_t new_size) {
+  return {heap.state, heap.state->reallocate(*block.state, new_size)};
+}
+
+void* pointer_of(std::uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+/// The buffer of a live block; a freed one, or one of a closed heap, has none.
+int get_buffer(PyObject* object, Py_buffer* view, int flags) {
+  const BlockObject& block = py::handle(object).cast<const BlockObject&>();
+  if (!block.state->is_live) {
+    PyErr_SetString(PyExc_ValueError, block.heap->is_open() ? "the block was freed" : "the heap of the block is closed");
+    view->obj = nullptr;
+    return -1;
+  }
+  const int result = PyBuffer_FillInfo(view, object, block.state->address, static_cast<Py_ssize_t>(block.state->size), 0, flags);
+  if (result == 0) ++block.state->views;
+  return result;
+}
+
+void release_buffer(PyObject* object, Py_buffer* /*view*/) { --py::handle(object).cast<const BlockObject&>().state->views; }
+
+/// The garbage collector has to see the callback: it may refer to the heap.
+int visit_heap(PyObject* object, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(object));
+  if (!py::detail::is_holder_constructed(object)) return 0;
+  Py_VISIT(py::handle(object).cast<const HeapObject&>().state->out_of_memory().ptr());
+  return 0;
+}
+
+int clear_heap(PyObject* object) {
+  py::handle(object).cast<const HeapObject&>().state->out_of_memory() = py::none();
+  return 0;
+}
+
+void open(HeapObject& heap, std::size_t bytes, const py::object& memory, std::uint32_t preset,
+          const std::optional<std::vector<std::size_t>>& classes, std::size_t set_blocks, std::size_t page_bytes,
+          std::uint32_t pages, const py::object& out_of_memory) {
+  HeapOptions options = heap_options_default();
+  options.bytes = bytes;
+  options.preset = static_cast<HeapPreset>(preset);
+  if (classes) {
+    static const std::size_t none = 0;
+    options.classes = classes->empty() ? &none : classes->data();
+    options.class_count = classes->size();
+  }
+  options.set_blocks = set_blocks;
+  options.page_bytes = page_bytes;
+  options.pages = static_cast<HeapPageLayer>(pages);
+  heap.state->open(options, memory, out_of_memory);
+}
+
+void bind_block(py::module_& module) {
+  const auto slots = [](PyHeapTypeObject* type) {
+    type->ht_type.tp_as_buffer = &type->as_buffer;
+    type->as_buffer.bf_getbuffer = get_buffer;
+    type->as_buffer.bf_releasebuffer = release_buffer;
+  };
+  py::class_<BlockObject>(module, "Block", py::custom_type_setup(slots), py::is_final(),
+                          "A block of a heap: a writable buffer of `size` bytes.\n\n"
+                          "memoryview(block) and numpy.frombuffer(block) look at its memory without a copy. While there is such a view,\n"
+                          "the block is not freed or moved, and its heap not closed: that is a BufferError. A block that Python\n"
+                          "lets go of stays allocated until its heap is reset or closed.")
+      .def_property_readonly("address", [](const BlockObject& block) { return reinterpret_cast<std::uintptr_t>(block.state->address); },
+                             "Where it is, as a number.")
+      .def_property_readonly("size", [](const BlockObject& block) { return block.state->size; }, "The bytes asked for.")
+      .def_property_readonly("align", [](const BlockObject& block) { return block.state->align; }, "The alignment asked for, in bytes.")
+      .def_property_readonly("is_live", [](const BlockObject& block) { return block.state->is_live; },
+                             "Whether it is neither freed nor of a closed heap.")
+      .def("__len__", [](const BlockObject& block) { return block.state->size; })
+      .def("__repr__", [](const BlockObject& block) {
+        return py::str("<Block of {} bytes at {:#x}{}>")
+            .format(block.state->size, reinterpret_cast<std::uintptr_t>(block.state->address), block.state->is_live ? "" : ", freed");
+      });
+}
+
+void bind_heap(py::module_& module) {
+  const auto slots = [](PyHeapTypeObject* heap_type) {
+    PyTypeObject* type = &heap_type->ht_type;
+    type->tp_flags |= Py_TPFLAGS_HAVE_GC;
+    type->tp_traverse = visit_heap;
+    type->tp_clear = clear_heap;
+  };
+  py::class_<HeapObject>(module, "HeapBase", py::custom_type_setup(slots), "What slabheap.Heap is built on.")
+      .def(py::init<>())
+      .def("_open", open, py::arg("bytes"), py::arg("memory").none(true), py::arg("preset"), py::arg("classes"), py::arg("set_blocks"),
+           py::arg("page_bytes"), py::arg("pages"), py::arg("out_of_memory"))
+      .def("_allocate", allocate, py::arg("size"), py::arg("align"), py::arg("zeroed"))
+      .def("_reallocate", reallocate, py::arg("block"), py::arg("new_size"))
+      .def("_deallocate", [](const HeapObject& heap, std::uintptr_t address, std::size_t size, std::size_t align) {
+            heap.state->deallocate(pointer_of(address), size, align);
+          }, py::arg("address"), py::arg("size"), py::arg("align"))
+      .def("_free", [](const HeapObject& heap, std::uintptr_t address) { heap.state->free(pointer_of(address)); }, py::arg("address"))
+      .def("_stats", stats_of)
+      .def("_class_stats", class_stats_of)
+      .def("_blocks", blocks_of)
+      .def("_runs", runs_of)
+      .def("_add_memory", [](const HeapObject& heap, const py::object& memory) { heap.state->add_memory(memory); }, py::arg("memory"))
+      .def("_usable_size", [](const HeapObject& heap, std::size_t size, std::size_t align) {
+            const HeapUsableSize usable = heap_usable_size(heap.state->heap(), size, align);
+            return py::make_tuple(usable.min, usable.max);
+          }, py::arg("size"), py::arg("align"))
+      .def("_block_size", [](const HeapObject& heap, std::uintptr_t address) {
+            return heap_block_size(heap.state->heap(), pointer_of(address));
+          }, py::arg("address"))
+      .def("_check", [](const HeapObject& heap) { raise_unless_ok(heap_check(heap.state->heap()), "checking the heap"); })
+      .def("_trim", [](const HeapObject& heap) { return heap_trim(heap.state->heap()); })
+      .def("_reset", [](const HeapObject& heap) { heap.state->reset(); })
+      .def("_close", [](const HeapObject& heap) { heap.state->close(); })
+      .def_property_readonly("_is_open", [](const HeapObject& heap) { return heap.state->is_open(); });
+}
+
+}  // namespace
+
+void bind_heaps(py::module_& module) {
+  PYBIND11_NUMPY_DTYPE(BlockRow, address, bytes);
+  PYBIND11_NUMPY_DTYPE(RunRow, kind, total_blocks, address, bytes, block_size, used);
+  bind_block(module);
+  bind_heap(module);
+}
+
+}  // namespace slabheap::python

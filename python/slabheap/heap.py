@@ -1,0 +1,356 @@
+"""A heap to hold in your hand: `Heap`, its statistics, and walks over what it holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Buffer, Self
+
+from slabheap._core import Block, HeapBase
+
+__all__ = ["Block", "ClassStats", "Heap", "PageLayer", "Preset", "Stats", "UsableSize"]
+
+Preset: TypeAlias = Literal["classic", "compact"]
+PageLayer: TypeAlias = Literal["buddy", "best_fit"]
+
+# The numbers of HeapPreset and HeapPageLayer; 0 leaves the page layer to the preset.
+_PRESETS: dict[str, int] = {"classic": 0, "compact": 1}
+_PAGE_LAYERS: dict[str, int] = {"buddy": 1, "best_fit": 2}
+
+#: What `Heap.runs` calls the kinds of runs, by number.
+RUN_KINDS = ("free", "set", "large")
+
+
+def _number_of(name: str, value: str | None, numbers: dict[str, int]) -> int:
+    if value is None:
+        return 0
+    if value not in numbers:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, numbers))}, not {value!r}")
+    return numbers[value]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stats:
+    """What a heap holds, in bytes and counts.
+
+    At every moment total = slab total + buddy total, used = slab used + buddy used and available = total - used; total, metadata
+    and the edges that no page fits into are the bytes given.
+
+    Attributes:
+        total_bytes: All pages of all regions.
+        used_bytes: Live blocks, each counted as what it holds, not as what was asked for.
+        available_bytes: `total_bytes` - `used_bytes`. One request gets `largest_free_bytes` at the most.
+        slab_total_bytes: Pages lent to slabs.
+        slab_used_bytes: Live blocks of slabs.
+        buddy_total_bytes: Pages that the page layer, buddy or best fit, has not lent to slabs.
+        buddy_used_bytes: Live large blocks.
+        metadata_bytes: What the heap needs for itself.
+        peak_page_bytes: The most bytes of pages that were in use at once.
+        largest_free_bytes: The largest request, at an alignment up to a page, that would succeed now.
+        region_count: Regions.
+        live_blocks: Blocks allocated and not freed.
+        allocations: Blocks handed out so far.
+        deallocations: Blocks taken back so far.
+        failed_allocations: Requests that failed for want of memory.
+        rejected_frees: Frees and reallocations that were refused.
+    """
+
+    total_bytes: int
+    used_bytes: int
+    available_bytes: int
+    slab_total_bytes: int
+    slab_used_bytes: int
+    buddy_total_bytes: int
+    buddy_used_bytes: int
+    metadata_bytes: int
+    peak_page_bytes: int
+    largest_free_bytes: int
+    region_count: int
+    live_blocks: int
+    allocations: int
+    deallocations: int
+    failed_allocations: int
+    rejected_frees: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassStats:
+    """What one size class holds.
+
+    Attributes:
+        block_size: Bytes of a block.
+        total_blocks: Blocks in all sets.
+        used_blocks: Live blocks.
+        sets: Sets.
+        partial_sets: Sets with a used and a free block.
+        allocations: Blocks handed out so far.
+        deallocations: Blocks taken back so far.
+    """
+
+    block_size: int
+    total_blocks: int
+    used_blocks: int
+    sets: int
+    partial_sets: int
+    allocations: int
+    deallocations: int
+
+
+@dataclasses.dataclass(frozen=True)
+class UsableSize:
+    """What a request asks for (`min`) and what its block would hold (`max`), in bytes."""
+
+    min: int
+    max: int
+
+
+class Heap(HeapBase):
+    """A heap of `bytes` bytes mapped from the OS, which takes up room only where it is used.
+
+    Every part of a preset can be chosen alone. Use it as a context manager, or `close` it; a heap that is let go of ends with the
+    last block that refers to it.
+
+    Threads: a heap is used under the interpreter's lock, so by one thread at a time.
+
+    Args:
+        bytes: How much memory to manage, the heap's own metadata included.
+        preset: "classic", seven classes of 64 to 4096 bytes in sets of 64 blocks over a buddy allocator of 4096-byte pages; or
+            "compact", for space: four classes a doubling from 16 bytes up, snug sets, best fit over 1024-byte pages.
+        classes: Block sizes in bytes, ascending, 8 to 65536, at most 128 of them.
+        set_blocks: The blocks that a set aims at, 1 to 64.
+        page_bytes: Bytes of a page, a power of two, 512 to 65536.
+        pages: The page layer, "buddy" or "best_fit".
+        out_of_memory: Called with the size and alignment of a request that there is no memory for. It may add memory to the heap;
+            True asks for one more try. What it raises, the request raises.
+
+    Raises:
+        ValueError: An option is out of range; the message says which.
+        TooSmall: The memory cannot hold the metadata and one page.
+        MemoryError: The OS gives none.
+
+    Examples:
+        >>> with Heap(1 << 20) as heap:
+        ...     block = heap.allocate(100)
+        ...     memoryview(block)[:5] = b"hello"
+        ...     heap.stats().used_bytes
+        128
+    """
+
+    def __init__(
+        self,
+        bytes: int,  # noqa: A002  (the field's word, and the C interface's)
+        *,
+        preset: Preset = "classic",
+        classes: Sequence[int] | None = None,
+        set_blocks: int | None = None,
+        page_bytes: int | None = None,
+        pages: PageLayer | None = None,
+        out_of_memory: Callable[[int, int], bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self._open_over(None, bytes, preset, classes, set_blocks, page_bytes, pages, out_of_memory)
+
+    @classmethod
+    def over(
+        cls,
+        buffer: Buffer,
+        *,
+        preset: Preset = "classic",
+        classes: Sequence[int] | None = None,
+        set_blocks: int | None = None,
+        page_bytes: int | None = None,
+        pages: PageLayer | None = None,
+        out_of_memory: Callable[[int, int], bool] | None = None,
+    ) -> Self:
+        """A heap in memory that the caller owns: a writable, contiguous buffer, held until the heap is closed.
+
+        The options and errors are those of `Heap`; also BufferError if the buffer is not writable or not contiguous.
+
+        Examples:
+            >>> memory = bytearray(65536)
+            >>> with Heap.over(memory) as heap:
+            ...     heap.stats().total_bytes
+            61440
+        """
+        heap = cls.__new__(cls)
+        HeapBase.__init__(heap)
+        heap._open_over(buffer, 0, preset, classes, set_blocks, page_bytes, pages, out_of_memory)
+        return heap
+
+    def _open_over(
+        self,
+        memory: Buffer | None,
+        bytes: int,  # noqa: A002
+        preset: str,
+        classes: Sequence[int] | None,
+        set_blocks: int | None,
+        page_bytes: int | None,
+        pages: str | None,
+        out_of_memory: Callable[[int, int], bool] | None,
+    ) -> None:
+        for name, value in (("bytes", bytes), ("set_blocks", set_blocks), ("page_bytes", page_bytes)):
+            if value is not None and value < 0:
+                raise ValueError(f"{name} must not be negative, but is {value}")
+        self._open(
+            bytes=bytes,
+            memory=memory,
+            preset=_number_of("preset", preset, _PRESETS),
+            classes=None if classes is None else list(classes),
+            set_blocks=set_blocks or 0,
+            page_bytes=page_bytes or 0,
+            pages=_number_of("pages", pages, _PAGE_LAYERS),
+            out_of_memory=out_of_memory,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the heap and all of its blocks; mapped memory goes back to the OS, a buffer to its owner. A second call does nothing.
+
+        Raises:
+            BufferError: There is a view on a block.
+        """
+        self._close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the heap has not been closed."""
+        return self._is_open
+
+    def allocate(self, size: int, align: int = 8) -> Block:
+        """Allocates a block of at least `size` bytes at a multiple of `align`, a power of two. Its contents are indeterminate.
+
+        For 0 bytes, a distinct block of the smallest class.
+
+        Raises:
+            MemoryError: There is no memory for it.
+            ValueError: `align` is no power of two, or the heap is closed.
+        """
+        return self._allocate(size, align, zeroed=False)
+
+    def allocate_zeroed(self, size: int, align: int = 8) -> Block:
+        """Like `allocate`, with every byte zero."""
+        return self._allocate(size, align, zeroed=True)
+
+    def reallocate(self, block: Block, new_size: int) -> Block:
+        """Gives a block a new size; its first bytes, as many as both sizes have, stay. The old `Block` is freed, moved or not.
+
+        Raises:
+            BufferError: There is a view on the block.
+            DoubleFree: The block was freed before.
+            MemoryError: There is no memory for it; the block is as it was.
+        """
+        return self._reallocate(block, new_size)
+
+    def deallocate(self, block: Block | int, size: int | None = None, align: int | None = None) -> None:
+        """Frees a block, and checks its layout.
+
+        Args:
+            block: The block, or its address.
+            size: The size that it was allocated with; that of the block unless given. An address needs it.
+            align: The alignment that it was allocated with; that of the block unless given, 8 for an address.
+
+        Raises:
+            HeapError: The free is refused: `NotOwned`, `DoubleFree`, `Misaligned` or `WrongLayout`. Nothing has changed but
+                `Stats.rejected_frees`.
+            BufferError: There is a view on the block.
+            ValueError: `align` is no power of two, the size of an address is missing, or the heap is closed.
+        """
+        if isinstance(block, int):
+            if size is None:
+                raise ValueError("the size of the block at an address has to be given; free() does without")
+            self._deallocate(block, size, 8 if align is None else align)
+            return
+        self._deallocate(block.address, block.size if size is None else size, block.align if align is None else align)
+
+    def free(self, block: Block | int) -> None:
+        """Frees a block, given as such or by its address, whatever its layout. Raises what `deallocate` raises."""
+        self._free(block if isinstance(block, int) else block.address)
+
+    def add_memory(self, memory: Buffer | int) -> None:
+        """Adds a region: a writable buffer, held until the heap is closed, or so many bytes mapped from the OS.
+
+        Raises:
+            HeapError: `TooSmall`, `Overlap` or `TooManyRegions`.
+            MemoryError: The OS gives none.
+            BufferError: The buffer is not writable or not contiguous.
+        """
+        self._add_memory(memory)
+
+    def usable_size(self, size: int, align: int = 8) -> UsableSize:
+        """What a request asks for and what its block would hold, in bytes.
+
+        Raises:
+            ValueError: `align` is no power of two, or a number is out of range.
+        """
+        usable = UsableSize(*self._usable_size(size, align))
+        if usable.max == 0:
+            raise ValueError(f"no block has {size} bytes at an alignment of {align}: align must be a power of two")
+        return usable
+
+    def block_size(self, block: Block | int) -> int:
+        """The bytes that a live block holds; 0 if there is none at that address."""
+        return self._block_size(block if isinstance(block, int) else block.address)
+
+    def stats(self) -> Stats:
+        """Every figure at once. Cost: some steps for each size class."""
+        return Stats(**self._stats())
+
+    def class_stats(self) -> list[ClassStats]:
+        """The figures of each size class, in ascending order of block size."""
+        return [ClassStats(**stats) for stats in self._class_stats()]
+
+    def blocks(self) -> npt.NDArray[np.void]:
+        """Every live block in order of address.
+
+        Returns:
+            A structured array, a row for each block, with the fields `address` and `bytes` (what it holds), both uint64.
+        """
+        return self._blocks()
+
+    def runs(self) -> npt.NDArray[np.void]:
+        """Every run of pages in order of address; together they are all pages of the heap.
+
+        Returns:
+            A structured array, a row for each run: `kind` (uint32, an index into `RUN_KINDS`: free, set, large), `total_blocks`
+            (uint32), `address`, `bytes`, `block_size` (0 for a free run) and `used` (uint64; bit k is set if block k is live).
+        """
+        return self._runs()
+
+    def check(self) -> None:
+        """Walks all metadata and checks every invariant.
+
+        Raises:
+            Corrupt: One does not hold.
+        """
+        self._check()
+
+    def trim(self) -> int:
+        """Gives sets that are kept back empty to the page layer, and free mapped memory to the OS; returns the bytes given back."""
+        return self._trim()
+
+    def reset(self) -> None:
+        """Frees every block at once.
+
+        Raises:
+            BufferError: There is a view on a block.
+        """
+        self._reset()
+
+    def __repr__(self) -> str:
+        """The heap in a line."""
+        if not self.is_open:
+            return "<Heap, closed>"
+        stats = self.stats()
+        return f"<Heap: {stats.used_bytes} of {stats.total_bytes} bytes used by {stats.live_blocks} blocks>"
