@@ -53,6 +53,7 @@ HeapStats to_c(const Stats& stats) {
   c.buddy_total_bytes = static_cast<size_t>(stats.buddy_total_bytes);
   c.buddy_used_bytes = static_cast<size_t>(stats.buddy_used_bytes);
   c.metadata_bytes = static_cast<size_t>(stats.metadata_bytes);
+  c.used_metadata_bytes = static_cast<size_t>(stats.used_metadata_bytes);
   c.peak_page_bytes = static_cast<size_t>(stats.peak_page_bytes);
   c.largest_free_bytes = static_cast<size_t>(stats.largest_free_bytes);
   c.region_count = static_cast<size_t>(stats.region_count);

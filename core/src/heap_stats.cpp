@@ -66,6 +66,7 @@ Stats Heap::stats() const {
   stats.available_bytes = stats.total_bytes - stats.used_bytes;
 
   stats.metadata_bytes = regions().metadata_bytes();
+  stats.used_metadata_bytes = stats.metadata_bytes - regions().untouched_pages() * metadata_per_page;
   stats.peak_page_bytes = bytes_of(pages_.peak_pages());
   stats.largest_free_bytes = bytes_of(longest_free().count);
   stats.region_count = regions().count();

@@ -151,6 +151,12 @@ bool Regions::has(PageNumber number) const {
   return owner < count_ && regions_[owner]->run().holds(number);
 }
 
+std::uint64_t Regions::untouched_pages() const {
+  std::uint64_t count = 0;
+  for (std::uint32_t i = 0; i < count_; ++i) count += by_address(i).page_count - by_address(i).touched;
+  return count;
+}
+
 std::size_t Regions::pages_for(std::size_t bytes) const {
   return bytes == 0 ? 1 : ((bytes - 1) >> page_shift_) + 1;
 }

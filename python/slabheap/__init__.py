@@ -13,21 +13,27 @@ from slabheap.errors import (
     Unsupported,
     WrongLayout,
 )
+from slabheap.events import EVENT, Operation
 from slabheap.heap import Block, ClassStats, Heap, Stats, UsableSize
+from slabheap.trace import Information, Trace
 
 __all__ = [
+    "EVENT",
     "Block",
     "ClassStats",
     "Corrupt",
     "DoubleFree",
     "Heap",
     "HeapError",
+    "Information",
     "Misaligned",
     "NotOwned",
+    "Operation",
     "Overlap",
     "Stats",
     "TooManyRegions",
     "TooSmall",
+    "Trace",
     "Unsupported",
     "UsableSize",
     "WrongLayout",

@@ -5,33 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer, Self
 
 from slabheap._core import Block, HeapBase
+from slabheap.options import PageLayer, Preset, choice_of, count
 
-__all__ = ["Block", "ClassStats", "Heap", "PageLayer", "Preset", "Stats", "UsableSize"]
-
-Preset: TypeAlias = Literal["classic", "compact"]
-PageLayer: TypeAlias = Literal["buddy", "best_fit"]
-
-# The numbers of HeapPreset and HeapPageLayer; 0 leaves the page layer to the preset.
-_PRESETS: dict[str, int] = {"classic": 0, "compact": 1}
-_PAGE_LAYERS: dict[str, int] = {"buddy": 1, "best_fit": 2}
+__all__ = ["RUN_KINDS", "Block", "ClassStats", "Heap", "Stats", "UsableSize"]
 
 #: What `Heap.runs` calls the kinds of runs, by number.
 RUN_KINDS = ("free", "set", "large")
 
 
-def _number_of(name: str, value: str | None, numbers: dict[str, int]) -> int:
-    if value is None:
-        return 0
-    if value not in numbers:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, numbers))}, not {value!r}")
-    return numbers[value]
+def _address_of(block: Block | int) -> int:
+    return count("block", block) if isinstance(block, int) else block.address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +39,7 @@ class Stats:
         buddy_total_bytes: Pages that the page layer, buddy or best fit, has not lent to slabs.
         buddy_used_bytes: Live large blocks.
         metadata_bytes: What the heap needs for itself.
+        used_metadata_bytes: The part of it that belongs to pages handed out so far, or to the heap as a whole.
         peak_page_bytes: The most bytes of pages that were in use at once.
         largest_free_bytes: The largest request, at an alignment up to a page, that would succeed now.
         region_count: Regions.
@@ -68,6 +58,7 @@ class Stats:
     buddy_total_bytes: int
     buddy_used_bytes: int
     metadata_bytes: int
+    used_metadata_bytes: int
     peak_page_bytes: int
     largest_free_bytes: int
     region_count: int
@@ -153,7 +144,10 @@ class Heap(HeapBase):
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> None:
         super().__init__()
-        self._open_over(None, bytes, preset, classes, set_blocks, page_bytes, pages, out_of_memory)
+        choice = choice_of(
+            bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages
+        )
+        self._open(choice, None, out_of_memory)
 
     @classmethod
     def over(
@@ -179,33 +173,9 @@ class Heap(HeapBase):
         """
         heap = cls.__new__(cls)
         HeapBase.__init__(heap)
-        heap._open_over(buffer, 0, preset, classes, set_blocks, page_bytes, pages, out_of_memory)
+        choice = choice_of(0, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages)
+        heap._open(choice, buffer, out_of_memory)
         return heap
-
-    def _open_over(
-        self,
-        memory: Buffer | None,
-        bytes: int,  # noqa: A002
-        preset: str,
-        classes: Sequence[int] | None,
-        set_blocks: int | None,
-        page_bytes: int | None,
-        pages: str | None,
-        out_of_memory: Callable[[int, int], bool] | None,
-    ) -> None:
-        for name, value in (("bytes", bytes), ("set_blocks", set_blocks), ("page_bytes", page_bytes)):
-            if value is not None and value < 0:
-                raise ValueError(f"{name} must not be negative, but is {value}")
-        self._open(
-            bytes=bytes,
-            memory=memory,
-            preset=_number_of("preset", preset, _PRESETS),
-            classes=None if classes is None else list(classes),
-            set_blocks=set_blocks or 0,
-            page_bytes=page_bytes or 0,
-            pages=_number_of("pages", pages, _PAGE_LAYERS),
-            out_of_memory=out_of_memory,
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -237,11 +207,11 @@ class Heap(HeapBase):
             MemoryError: There is no memory for it.
             ValueError: `align` is no power of two, or the heap is closed.
         """
-        return self._allocate(size, align, zeroed=False)
+        return self._allocate(count("size", size), count("align", align), zeroed=False)
 
     def allocate_zeroed(self, size: int, align: int = 8) -> Block:
         """Like `allocate`, with every byte zero."""
-        return self._allocate(size, align, zeroed=True)
+        return self._allocate(count("size", size), count("align", align), zeroed=True)
 
     def reallocate(self, block: Block, new_size: int) -> Block:
         """Gives a block a new size; its first bytes, as many as both sizes have, stay. The old `Block` is freed, moved or not.
@@ -251,7 +221,7 @@ class Heap(HeapBase):
             DoubleFree: The block was freed before.
             MemoryError: There is no memory for it; the block is as it was.
         """
-        return self._reallocate(block, new_size)
+        return self._reallocate(block, count("new_size", new_size))
 
     def deallocate(self, block: Block | int, size: int | None = None, align: int | None = None) -> None:
         """Frees a block, and checks its layout.
@@ -270,13 +240,16 @@ class Heap(HeapBase):
         if isinstance(block, int):
             if size is None:
                 raise ValueError("the size of the block at an address has to be given; free() does without")
-            self._deallocate(block, size, 8 if align is None else align)
-            return
-        self._deallocate(block.address, block.size if size is None else size, block.align if align is None else align)
+            address, align = block, 8 if align is None else align
+        else:
+            address = block.address
+            size = block.size if size is None else size
+            align = block.align if align is None else align
+        self._deallocate(count("block", address), count("size", size), count("align", align))
 
     def free(self, block: Block | int) -> None:
         """Frees a block, given as such or by its address, whatever its layout. Raises what `deallocate` raises."""
-        self._free(block if isinstance(block, int) else block.address)
+        self._free(_address_of(block))
 
     def add_memory(self, memory: Buffer | int) -> None:
         """Adds a region: a writable buffer, held until the heap is closed, or so many bytes mapped from the OS.
@@ -286,7 +259,7 @@ class Heap(HeapBase):
             MemoryError: The OS gives none.
             BufferError: The buffer is not writable or not contiguous.
         """
-        self._add_memory(memory)
+        self._add_memory(count("memory", memory) if isinstance(memory, int) else memory)
 
     def usable_size(self, size: int, align: int = 8) -> UsableSize:
         """What a request asks for and what its block would hold, in bytes.
@@ -294,14 +267,14 @@ class Heap(HeapBase):
         Raises:
             ValueError: `align` is no power of two, or a number is out of range.
         """
-        usable = UsableSize(*self._usable_size(size, align))
+        usable = UsableSize(*self._usable_size(count("size", size), count("align", align)))
         if usable.max == 0:
             raise ValueError(f"no block has {size} bytes at an alignment of {align}: align must be a power of two")
         return usable
 
     def block_size(self, block: Block | int) -> int:
         """The bytes that a live block holds; 0 if there is none at that address."""
-        return self._block_size(block if isinstance(block, int) else block.address)
+        return self._block_size(_address_of(block))
 
     def stats(self) -> Stats:
         """Every figure at once. Cost: some steps for each size class."""

@@ -254,6 +254,7 @@ void Model::check_statistics() const {
   CHECK(stats.metadata_bytes == expected_.metadata_bytes);
   CHECK(stats.slab_used_bytes == expected_.slab_used_bytes);
   CHECK(stats.buddy_used_bytes == expected_.buddy_used_bytes);
+  CHECK(stats.used_metadata_bytes <= stats.metadata_bytes);
   CHECK(stats.region_count == expected_.region_count);
   CHECK(stats.live_blocks == blocks_.size());
   CHECK(stats.allocations == expected_.allocations);

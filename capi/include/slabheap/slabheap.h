@@ -341,6 +341,11 @@ typedef struct HeapStats {
    */
   size_t metadata_bytes;
   /**
+   * The part of `metadata_bytes` that belongs to pages handed out so far, or to the heap as a whole. Of mapped memory, the rest has not
+   * been touched.
+   */
+  size_t used_metadata_bytes;
+  /**
    * The most bytes of pages that were in use at once, by slabs and large blocks together.
    */
   size_t peak_page_bytes;

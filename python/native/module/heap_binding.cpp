@@ -1,13 +1,11 @@
 // Heap and Block as Python types. The rest of what a Python heap offers stands in slabheap/heap.py.
 #include "module/heap_binding.hpp"
 
-#include <pybind11/numpy.h>
-#include <pybind11/stl.h>
-
-#include <optional>
 #include <string>
 
+#include "module/heap_choice.hpp"
 #include "module/heap_state.hpp"
+#include "module/rows.hpp"
 
 namespace slabheap::python {
 namespace {
@@ -23,25 +21,6 @@ struct BlockObject {
   std::shared_ptr<BlockState> state;
 };
 
-// Rows of the arrays that walks give.
-struct BlockRow {
-  std::uint64_t address;
-  std::uint64_t bytes;
-};
-struct RunRow {
-  std::uint32_t kind;
-  std::uint32_t total_blocks;
-  std::uint64_t address;
-  std::uint64_t bytes;
-  std::uint64_t block_size;
-  std::uint64_t used;
-};
-
-template <typename Row>
-py::array_t<Row> array_of(const std::vector<Row>& rows) {
-  return py::array_t<Row>(static_cast<py::ssize_t>(rows.size()), rows.data());
-}
-
 py::array_t<BlockRow> blocks_of(const HeapObject& heap) {
   std::vector<BlockRow> rows;
   const HeapVisitor collect = [](void* context, void* block, std::size_t bytes) {
@@ -55,38 +34,19 @@ py::array_t<BlockRow> blocks_of(const HeapObject& heap) {
 py::array_t<RunRow> runs_of(const HeapObject& heap) {
   std::vector<RunRow> rows;
   const HeapRunVisitor collect = [](void* context, const HeapRun* run) {
-    static_cast<std::vector<RunRow>*>(context)->push_back({static_cast<std::uint32_t>(run->kind),
-                                                           static_cast<std::uint32_t>(run->total_blocks),
-                                                           reinterpret_cast<std::uintptr_t>(run->start), run->bytes,
-                                                           run->block_size, run->used});
+    static_cast<std::vector<RunRow>*>(context)->push_back(row_of(*run, 0));
     return true;
   };
   raise_unless_ok(heap_visit_runs(heap.state->heap(), collect, &rows), "visiting runs");
   return array_of(rows);
 }
 
-py::dict stats_of(const HeapObject& heap) {
-  const HeapStats stats = heap_stats(heap.state->heap());
-  using namespace py::literals;
-  return py::dict("total_bytes"_a = stats.total_bytes, "used_bytes"_a = stats.used_bytes,
-                  "available_bytes"_a = stats.available_bytes, "slab_total_bytes"_a = stats.slab_total_bytes,
-                  "slab_used_bytes"_a = stats.slab_used_bytes, "buddy_total_bytes"_a = stats.buddy_total_bytes,
-                  "buddy_used_bytes"_a = stats.buddy_used_bytes, "metadata_bytes"_a = stats.metadata_bytes,
-                  "peak_page_bytes"_a = stats.peak_page_bytes, "largest_free_bytes"_a = stats.largest_free_bytes,
-                  "region_count"_a = stats.region_count, "live_blocks"_a = stats.live_blocks,
-                  "allocations"_a = stats.allocations, "deallocations"_a = stats.deallocations,
-                  "failed_allocations"_a = stats.failed_allocations, "rejected_frees"_a = stats.rejected_frees);
-}
-
 py::list class_stats_of(const HeapObject& heap) {
-  using namespace py::literals;
   py::list list;
   for (std::size_t i = 0; i < heap_class_count(heap.state->heap()); ++i) {
     HeapClassStats stats{};
     raise_unless_ok(heap_class_stats(heap.state->heap(), i, &stats), "class statistics");
-    list.append(py::dict("block_size"_a = stats.block_size, "total_blocks"_a = stats.total_blocks,
-                         "used_blocks"_a = stats.used_blocks, "sets"_a = stats.sets, "partial_sets"_a = stats.partial_sets,
-                         "allocations"_a = stats.allocations, "deallocations"_a = stats.deallocations));
+    list.append(dict_of(stats));
   }
   return list;
 }
@@ -129,23 +89,6 @@ int clear_heap(PyObject* object) {
   return 0;
 }
 
-void open(HeapObject& heap, std::size_t bytes, const py::object& memory, std::uint32_t preset,
-          const std::optional<std::vector<std::size_t>>& classes, std::size_t set_blocks, std::size_t page_bytes,
-          std::uint32_t pages, const py::object& out_of_memory) {
-  HeapOptions options = heap_options_default();
-  options.bytes = bytes;
-  options.preset = static_cast<HeapPreset>(preset);
-  if (classes) {
-    static const std::size_t none = 0;
-    options.classes = classes->empty() ? &none : classes->data();
-    options.class_count = classes->size();
-  }
-  options.set_blocks = set_blocks;
-  options.page_bytes = page_bytes;
-  options.pages = static_cast<HeapPageLayer>(pages);
-  heap.state->open(options, memory, out_of_memory);
-}
-
 void bind_block(py::module_& module) {
   const auto slots = [](PyHeapTypeObject* type) {
     type->ht_type.tp_as_buffer = &type->as_buffer;
@@ -179,15 +122,16 @@ void bind_heap(py::module_& module) {
   };
   py::class_<HeapObject>(module, "HeapBase", py::custom_type_setup(slots), "What slabheap.Heap is built on.")
       .def(py::init<>())
-      .def("_open", open, py::arg("bytes"), py::arg("memory").none(true), py::arg("preset"), py::arg("classes"), py::arg("set_blocks"),
-           py::arg("page_bytes"), py::arg("pages"), py::arg("out_of_memory"))
+      .def("_open", [](HeapObject& heap, const HeapChoice& choice, const py::object& memory, const py::object& out_of_memory) {
+            heap.state->open(choice.options(), memory, out_of_memory);
+          }, py::arg("choice"), py::arg("memory"), py::arg("out_of_memory"))
       .def("_allocate", allocate, py::arg("size"), py::arg("align"), py::arg("zeroed"))
       .def("_reallocate", reallocate, py::arg("block"), py::arg("new_size"))
       .def("_deallocate", [](const HeapObject& heap, std::uintptr_t address, std::size_t size, std::size_t align) {
             heap.state->deallocate(pointer_of(address), size, align);
           }, py::arg("address"), py::arg("size"), py::arg("align"))
       .def("_free", [](const HeapObject& heap, std::uintptr_t address) { heap.state->free(pointer_of(address)); }, py::arg("address"))
-      .def("_stats", stats_of)
+      .def("_stats", [](const HeapObject& heap) { return dict_of(heap_stats(heap.state->heap())); })
       .def("_class_stats", class_stats_of)
       .def("_blocks", blocks_of)
       .def("_runs", runs_of)
@@ -209,8 +153,7 @@ void bind_heap(py::module_& module) {
 }  // namespace
 
 void bind_heaps(py::module_& module) {
-  PYBIND11_NUMPY_DTYPE(BlockRow, address, bytes);
-  PYBIND11_NUMPY_DTYPE(RunRow, kind, total_blocks, address, bytes, block_size, used);
+  register_rows();
   bind_block(module);
   bind_heap(module);
 }

@@ -20,20 +20,14 @@ std::string text_of(const void* address) {
   return py::str("{:#x}").format(reinterpret_cast<std::uintptr_t>(address)).cast<std::string>();
 }
 
-/// The bytes of a writable, contiguous buffer.
-py::buffer_info writable_bytes(const py::object& memory) {
-  if (!PyObject_CheckBuffer(memory.ptr())) throw py::type_error("memory must be a writable buffer, or a number of bytes to map");
-  auto* view = new Py_buffer();
-  if (PyObject_GetBuffer(memory.ptr(), view, PyBUF_CONTIG) != 0) {
-    delete view;
-    throw py::error_already_set();
-  }
-  return py::buffer_info{view, true};
-}
-
-std::size_t bytes_of(const py::buffer_info& memory) { return static_cast<std::size_t>(memory.size * memory.itemsize); }
-
 }  // namespace
+
+HeldBuffer::HeldBuffer(const py::object& object) {
+  if (!PyObject_CheckBuffer(object.ptr())) throw py::type_error("memory must be a writable buffer, or a number of bytes to map");
+  auto view = std::make_unique<Py_buffer>();
+  if (PyObject_GetBuffer(object.ptr(), view.get(), PyBUF_CONTIG) != 0) throw py::error_already_set();
+  view_.reset(view.release());
+}
 
 HeapState::~HeapState() { heap_destroy(heap_); }
 
@@ -45,16 +39,15 @@ HeapState::~HeapState() { heap_destroy(heap_); }
 void HeapState::open(HeapOptions options, const py::object& memory, const py::object& out_of_memory) {
   if (heap_ != nullptr) throw py::value_error("the heap is open");
   if (!memory.is_none()) {
-    memories_.push_back(writable_bytes(memory));
-    options.memory = memories_.back().ptr;
-    options.bytes = bytes_of(memories_.back());
+    memories_.emplace_back(memory);
+    options.memory = memories_.back().start();
+    options.bytes = memories_.back().bytes();
   }
   if (!out_of_memory.is_none()) {
     options.out_of_memory = call_out_of_memory;
     options.context = this;
     out_of_memory_ = out_of_memory;
   }
-  if (const char* problem = heap_options_problem(&options)) throw py::value_error(problem);
   const HeapStatus status = heap_new_with(&options, &heap_);
   if (status != HEAP_STATUS_OK) memories_.clear();
   raise_unless_ok(status, "a heap of " + std::to_string(options.bytes) + " bytes");
@@ -90,9 +83,9 @@ void HeapState::add_memory(const py::object& memory_or_bytes) {
     raise_unless_ok(heap_add_memory(heap(), nullptr, bytes), "adding " + std::to_string(bytes) + " bytes");
     return;
   }
-  py::buffer_info memory = writable_bytes(memory_or_bytes);
-  const std::size_t bytes = bytes_of(memory);
-  raise_unless_ok(heap_add_memory(heap(), memory.ptr, bytes), "adding " + std::to_string(bytes) + " bytes");
+  HeldBuffer memory{memory_or_bytes};
+  const std::string what = "adding " + std::to_string(memory.bytes()) + " bytes";
+  raise_unless_ok(heap_add_memory(heap(), memory.start(), memory.bytes()), what);
   memories_.push_back(std::move(memory));
 }
 

@@ -17,6 +17,24 @@ namespace slabheap::python {
 
 namespace py = pybind11;
 
+/// A buffer that is held: writable and contiguous.
+class HeldBuffer {
+ public:
+  explicit HeldBuffer(const py::object& object);
+
+  [[nodiscard]] void* start() const { return view_->buf; }
+  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(view_->len); }
+
+ private:
+  struct Release {
+    void operator()(Py_buffer* view) const {
+      PyBuffer_Release(view);
+      delete view;
+    }
+  };
+  std::unique_ptr<Py_buffer, Release> view_;
+};
+
 /// A block that Python holds.
 struct BlockState {
   void* address;
@@ -62,7 +80,7 @@ class HeapState {
 
   ::Heap* heap_ = nullptr;
   std::map<void*, std::shared_ptr<BlockState>> blocks_;  // live blocks
-  std::vector<py::buffer_info> memories_;                 // the caller's, held as long as the heap
+  std::vector<HeldBuffer> memories_;                      // the caller's, held as long as the heap
   py::object out_of_memory_ = py::none();
 };
 

@@ -2,10 +2,16 @@
 #include <pybind11/pybind11.h>
 
 #include "module/heap_binding.hpp"
+#include "module/heap_choice.hpp"
+#include "module/recording_binding.hpp"
+#include "module/replay_binding.hpp"
 #include "slabheap/slabheap.h"
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "The native part of slabheap.";
   module.attr("version") = heap_version();
+  slabheap::python::bind_heap_choice(module);
   slabheap::python::bind_heaps(module);
+  slabheap::python::bind_replay(module);
+  slabheap::python::bind_recording(module);
 }

@@ -169,6 +169,9 @@ pub struct HeapStats {
     pub buddy_used_bytes: usize,
     /// What the heap needs for itself, in bytes.
     pub metadata_bytes: usize,
+    /// The part of `metadata_bytes` that belongs to pages handed out so far, or to the heap as a whole. Of mapped memory, the rest has not
+    /// been touched.
+    pub used_metadata_bytes: usize,
     /// The most bytes of pages that were in use at once, by slabs and large blocks together.
     pub peak_page_bytes: usize,
     /// The largest request, in bytes, at an alignment up to a page, that would succeed now.

@@ -28,6 +28,7 @@ struct Stats {
   std::uint64_t buddy_total_bytes;
   std::uint64_t buddy_used_bytes;
   std::uint64_t metadata_bytes;
+  std::uint64_t used_metadata_bytes;
   std::uint64_t peak_page_bytes;
   std::uint64_t largest_free_bytes;
   std::uint64_t region_count;

@@ -87,6 +87,8 @@ class Regions {
   [[nodiscard]] std::size_t given_bytes() const { return given_bytes_; }
   [[nodiscard]] std::size_t metadata_bytes() const { return metadata_bytes_; }
   [[nodiscard]] std::uint64_t page_count() const { return page_count_; }
+  /// The pages behind the last of each region that was ever handed out.
+  [[nodiscard]] std::uint64_t untouched_pages() const;
 
   void push_back(List& list, PageNumber number);
   void push_front(List& list, PageNumber number);

@@ -1,0 +1,56 @@
+#include "record/real.hpp"
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace slabheap::record {
+namespace {
+
+enum class Lookup : int { not_begun, under_way, done };
+
+std::atomic<Lookup> lookup{Lookup::not_begun};
+Real functions;
+
+alignas(16) unsigned char early[32768];
+std::atomic<std::size_t> early_used{0};
+
+template <typename Function>
+void find(Function& function, const char* name) {
+  function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+}
+
+void find_all() {
+  find(functions.malloc, "malloc");
+  find(functions.calloc, "calloc");
+  find(functions.realloc, "realloc");
+  find(functions.free, "free");
+  find(functions.memalign, "memalign");
+  find(functions.aligned_alloc, "aligned_alloc");
+  find(functions.posix_memalign, "posix_memalign");
+}
+
+}  // namespace
+
+const Real* real() {
+  if (lookup.load(std::memory_order_acquire) == Lookup::done) return &functions;
+  Lookup expected = Lookup::not_begun;
+  if (!lookup.compare_exchange_strong(expected, Lookup::under_way)) return nullptr;
+  find_all();
+  lookup.store(Lookup::done, std::memory_order_release);
+  return &functions;
+}
+
+void* early_memory(std::size_t bytes) {
+  const std::size_t start = early_used.fetch_add((bytes + 15) & ~std::size_t{15});
+  return bytes <= sizeof early && start <= sizeof early - bytes ? early + start : nullptr;
+}
+
+bool is_early(const void* block) {
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
+  const auto start = reinterpret_cast<std::uintptr_t>(early);
+  return address >= start && address < start + sizeof early;
+}
+
+}  // namespace slabheap::record

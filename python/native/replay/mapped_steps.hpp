@@ -1,0 +1,43 @@
+// The steps of a program, mapped for reading.
+#pragma once
+
+#include <cstdint>
+
+#include "replay/step.hpp"
+
+namespace slabheap::replay {
+
+class MappedSteps {
+ public:
+  /// Maps `count` steps of an open file.
+  MappedSteps(int file, std::uint64_t count);
+  ~MappedSteps();
+  MappedSteps(const MappedSteps&) = delete;
+  MappedSteps& operator=(const MappedSteps&) = delete;
+
+  [[nodiscard]] bool is_mapped() const { return steps_ != nullptr || count_ == 0; }
+  [[nodiscard]] const Step* begin() const { return steps_; }
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+
+  /// Calls `run(first, count)` for one stretch of steps after another, each in memory by then, so that nobody is timed while it
+  /// waits for them. `run` returns whether to go on; so does this.
+  template <typename Run>
+  bool in_stretches(Run run) const {
+    for (std::uint64_t first = 0; first < count_; first += stretch) {
+      const std::uint64_t count = count_ - first < stretch ? count_ - first : stretch;
+      fetch(first, count);
+      if (!run(first, count)) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::uint64_t stretch = 1 << 16;
+
+  void fetch(std::uint64_t first, std::uint64_t count) const;
+
+  const Step* steps_ = nullptr;
+  std::uint64_t count_;
+};
+
+}  // namespace slabheap::replay

@@ -1,0 +1,16 @@
+// One point of a timeline, as a row of a NumPy array, and as a host process sends it.
+#pragma once
+
+#include <cstdint>
+
+namespace slabheap::replay {
+
+struct Sample {
+  std::uint64_t event;      // index of the event after which it was taken
+  std::uint64_t time;       // of that event
+  std::uint64_t requested;  // live bytes as asked for
+  std::uint64_t used;       // live bytes as the allocator rounds them
+  std::uint64_t held;       // bytes that nobody else can have
+};
+
+}  // namespace slabheap::replay

@@ -1,0 +1,22 @@
+// An event of a trace, as a row of a NumPy array. slabheap/trace.py has the same layout as a dtype; the module compares them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace slabheap::trace {
+
+enum class Operation : std::uint8_t { allocate, allocate_zeroed, reallocate, free };
+
+struct Event {
+  std::uint64_t time;   // nanoseconds since the trace began
+  std::uint64_t block;  // blocks are numbered from 0 in order of their allocation; a number is never used again
+  std::uint64_t size;   // bytes asked for; 0 for a free
+  std::uint32_t align;  // a power of two; 1 for a free
+  std::uint32_t thread;
+  std::uint32_t tag;
+  Operation operation;
+};
+static_assert(sizeof(Event) == 40 && offsetof(Event, operation) == 36);
+
+}  // namespace slabheap::trace

@@ -1,0 +1,68 @@
+"""Events: what one call of a program did to one block."""
+
+from __future__ import annotations
+
+import enum
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from slabheap import _core
+
+__all__ = ["EVENT", "Events", "Operation", "renumber"]
+
+
+class Operation(enum.IntEnum):
+    """What an event does."""
+
+    ALLOCATE = 0
+    ALLOCATE_ZEROED = 1
+    REALLOCATE = 2
+    FREE = 3
+
+
+#: The dtype of an event. `time` is in nanoseconds since the trace began and never goes back. Blocks are numbered from 0 in order of
+#: their allocation, and a number is never used again; a reallocation keeps it. `size` is what was asked for, in bytes; 0 for a free.
+#: `align` is a power of two; 1 for a free. Threads are numbered from 0. `tag` is whatever who made the trace wants to remember.
+EVENT = np.dtype(
+    {
+        "names": ["time", "block", "size", "align", "thread", "tag", "operation"],
+        "formats": ["<u8", "<u8", "<u8", "<u4", "<u4", "<u4", "u1"],
+        "offsets": [0, 8, 16, 24, 28, 32, 36],
+        "itemsize": 40,
+    }
+)
+if EVENT != _core.event_dtype:  # pragma: no cover
+    raise ImportError("the native module has another idea of an event; install slabheap anew")
+
+#: A one-dimensional array of dtype EVENT.
+Events: TypeAlias = npt.NDArray[np.void]
+
+
+def is_allocation(events: Events) -> npt.NDArray[np.bool_]:
+    """Which of the events begin a block; shape (n,), bool."""
+    return np.asarray(events["operation"] <= Operation.ALLOCATE_ZEROED)
+
+
+def renumber(events: Events) -> Events:
+    """A copy in which blocks have the numbers that a trace wants: from 0, in order of their allocation.
+
+    A number may have been used again after its block was freed.
+
+    Raises:
+        ValueError: An event refers to a block that is not live, or allocates one that is; the message names the event.
+    """
+    numbered = events.copy()
+    live: dict[int, int] = {}
+    blocks = 0
+    for index, (block, operation) in enumerate(zip(events["block"].tolist(), events["operation"].tolist(), strict=True)):
+        if operation <= Operation.ALLOCATE_ZEROED:
+            if block in live:
+                raise ValueError(f"event {index}: block {block} is allocated twice")
+            live[block] = blocks
+            blocks += 1
+        elif block not in live:
+            raise ValueError(f"event {index}: block {block} is not live")
+        numbered["block"][index] = live[block] if operation != Operation.FREE else live.pop(block)
+    return numbered
