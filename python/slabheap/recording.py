@@ -1,0 +1,157 @@
+"""Recording: run an unmodified program and see every call of its allocator.
+
+A library is preloaded into the program (and into every program that it starts), stands in front of malloc and its relatives, and
+writes what it sees to mapped files. What it leaves is merged into traces when the program has ended.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from slabheap import _core
+from slabheap.tracefile import CHUNK_EVENTS, Information, TraceWriter
+
+__all__ = ["Recorded", "RecordedProcess", "record"]
+
+_RECORDER = Path(__file__).parent / "libslabheap-record.so"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedProcess:
+    """A program image that was recorded.
+
+    Attributes:
+        path: Its trace.
+        command: The program and its arguments.
+        process: Its process number.
+        events: Events in the trace.
+        lost: Calls that could not be recorded.
+    """
+
+    path: Path
+    command: list[str]
+    process: int
+    events: int
+    lost: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """What `record` leaves.
+
+    Attributes:
+        status: The exit status of the program, or, if a signal ended it, minus the signal's number.
+        main: The program's trace: of its last image, if it replaced itself; None if there is none.
+        others: The traces of programs that it started, and of images that it replaced, in order of their start.
+    """
+
+    status: int
+    main: RecordedProcess | None
+    others: list[RecordedProcess]
+
+
+def record(
+    command: Sequence[str],
+    path: str | Path,
+    *,
+    follow: bool = True,
+    scratch: str | Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Recorded:
+    """Runs a program with its standard streams as they are, and writes the trace of its allocations.
+
+    Calls of malloc, calloc, realloc, free, reallocarray, memalign, aligned_alloc, posix_memalign, valloc and pvalloc are recorded, and
+    so C++'s new and delete. Programs with privileges of their own, and statically linked ones, cannot be recorded.
+
+    Args:
+        command: The program and its arguments.
+        path: The trace to write. Those of other processes stand beside it, named after their process.
+        follow: Whether to keep the traces of other processes.
+        scratch: A folder for what is written while the program runs, 32 bytes a call; beside `path` unless given.
+        progress: Called with the phase ("recording" or "merging"), the calls so far, and how many there are, 0 if that is not known.
+
+    Raises:
+        FileNotFoundError: There is no such program.
+        OSError: The trace or the scratch folder cannot be written.
+    """
+    path = Path(path)
+    resolved = shutil.which(command[0])
+    if resolved is None:
+        raise FileNotFoundError(f"there is no program {command[0]!r}")
+    with tempfile.TemporaryDirectory(prefix=".slabheap-", dir=scratch or path.parent) as folder:
+        status, root = _run([resolved, *command[1:]], Path(folder), progress)
+        recordings = _recordings_in(Path(folder))
+        main = max((r for r in recordings if r[1].process == root), key=lambda r: r[1].start_nanoseconds, default=None)
+        kept = [r for r in recordings if follow or r is main]
+        total = sum(recording.records for _, recording in kept)
+        done = 0
+
+        def report(records: int) -> None:
+            if progress is not None:
+                progress("merging", done + records, total)
+
+        merged: dict[Path, RecordedProcess] = {}
+        for raw, recording in kept:
+            target = path if main is not None and raw == main[0] else path.with_name(f"{path.stem}.{raw.stem}{path.suffix}")
+            merged[raw] = _merge(recording, target, report)
+            done += recording.records
+            raw.unlink()
+        others = [process for raw, process in merged.items() if main is None or raw != main[0]]
+        return Recorded(status, merged[main[0]] if main is not None else None, others)
+
+
+def _run(command: Sequence[str], folder: Path, progress: Callable[[str, int, int], None] | None) -> tuple[int, int]:
+    """The exit status and the number of a process that is recorded into a folder."""
+    environment = dict(os.environ)
+    environment[_core.record_folder_variable] = str(folder.resolve())
+    others = environment.get("LD_PRELOAD", "")
+    environment["LD_PRELOAD"] = f"{_RECORDER}:{others}" if others else str(_RECORDER)
+    process = subprocess.Popen(command, env=environment)
+    # Ctrl-C goes to the program, too; its end is waited for, and what there is is kept.
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while True:
+            try:
+                return process.wait(timeout=0.2), process.pid
+            except subprocess.TimeoutExpired:
+                if progress is not None:
+                    size = sum(file.stat().st_size for file in folder.iterdir())
+                    progress("recording", size // 32, 0)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _recordings_in(folder: Path) -> list[tuple[Path, _core.Recording]]:
+    """What was recorded, in order of its start; what holds nothing is left out."""
+    found = []
+    for path in folder.glob("*.raw"):
+        try:
+            recording = _core.Recording(str(path))
+        except RuntimeError as error:
+            print(f"slabheap: {error}", file=sys.stderr)
+            continue
+        if recording.records or recording.lost:
+            found.append((path, recording))
+    return sorted(found, key=lambda item: item[1].start_nanoseconds)
+
+
+def _merge(recording: _core.Recording, path: Path, report: Callable[[int], None]) -> RecordedProcess:
+    information = Information(source="recorder", command=recording.command, process=recording.process)
+    events = 0
+    with TraceWriter(path, information) as writer:
+        while (chunk := recording.read(CHUNK_EVENTS)).size:
+            writer.write(chunk)
+            events += chunk.size
+            report(recording.records_read)
+        information.lost = recording.lost
+        information.foreign = recording.foreign
+        information.implied_frees = recording.implied_frees
+    return RecordedProcess(path, information.command, information.process, events, information.lost)
