@@ -33,7 +33,7 @@ EVENT = np.dtype(
         "itemsize": 40,
     }
 )
-if EVENT != _core.event_dtype:  # pragma: no cover
+if _core.event_dtype != EVENT:  # pragma: no cover
     raise ImportError("the native module has another idea of an event; install slabheap anew")
 
 #: A one-dimensional array of dtype EVENT.

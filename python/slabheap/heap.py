@@ -144,9 +144,7 @@ class Heap(HeapBase):
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> None:
         super().__init__()
-        choice = choice_of(
-            bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages
-        )
+        choice = choice_of(bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages)
         self._open(choice, None, out_of_memory)
 
     @classmethod
@@ -180,9 +178,7 @@ class Heap(HeapBase):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:

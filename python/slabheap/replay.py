@@ -241,9 +241,7 @@ def _run_host(program: _core.Program, allocator: str, samples: int) -> tuple[tup
     return _ANSWER.unpack_from(host.stdout), host.stdout[_ANSWER.size :]
 
 
-def _replay_in_host(
-    program: _core.Program, allocator: str, samples: int, repeats: int, report: Callable[[int], None]
-) -> Result:
+def _replay_in_host(program: _core.Program, allocator: str, samples: int, repeats: int, report: Callable[[int], None]) -> Result:
     if allocator != "system":
         allocator = str(Path(allocator).resolve(strict=True))
     (failures, peak_used, peak_held, _, _), rows = _run_host(program, allocator, min(samples, program.events))

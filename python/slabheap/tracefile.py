@@ -160,7 +160,7 @@ class TraceWriter:
     """
 
     def __init__(self, path: str | Path, information: Information) -> None:
-        self._file: BinaryIO = sys.stdout.buffer if str(path) == "-" else Path(path).open("wb")
+        self._file: BinaryIO = sys.stdout.buffer if str(path) == "-" else Path(path).open("wb")  # noqa: SIM115
         self._information = information
         self._compressor = zstandard.ZstdCompressor(level=6)
         self._events = 0
@@ -207,9 +207,7 @@ class TraceWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if kind is None:
             self.close()
         elif self._file is not sys.stdout.buffer:
@@ -231,7 +229,7 @@ class TraceReader:
 
     def __init__(self, path: str | Path) -> None:
         self._name = "standard input" if str(path) == "-" else str(path)
-        self._file: BinaryIO = sys.stdin.buffer if str(path) == "-" else Path(path).open("rb")
+        self._file: BinaryIO = sys.stdin.buffer if str(path) == "-" else Path(path).open("rb")  # noqa: SIM115
         self._decompressor = zstandard.ZstdDecompressor()
         self._offset = 0
         self.information = Information()
@@ -333,7 +331,5 @@ class TraceReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
