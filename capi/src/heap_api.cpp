@@ -1,5 +1,5 @@
-// The functions of slabheap.h: null checks, and the translation of types. What they promise stands in the header; what they do, in
-// the core.
+// The functions of slabheap.h: null checks, and the translation of types. What they promise stands in the header; what they do,
+// in the core.
 #include "memory_source.hpp"
 #include "slabheap/core/heap.hpp"
 #include "status_text.hpp"
@@ -59,13 +59,13 @@ void heap_destroy(Heap* heap) {
 
 HeapStatus heap_add_memory(Heap* heap, void* memory, size_t bytes) {
   if (heap == nullptr) return HEAP_STATUS_INVALID_ARGUMENT;
-  return to_c(slabheap::with_memory(memory, bytes, [&](Span span, bool is_zero, auto tag) {
-    return from_c(heap)->add_memory(span, is_zero, tag);
-  }));
+  return to_c(slabheap::with_memory(
+      memory, bytes, [&](Span span, bool is_zero, auto tag) { return from_c(heap)->add_memory(span, is_zero, tag); }));
 }
 
 void* heap_allocate(Heap* heap, size_t size, size_t align) {
-  if (heap == nullptr) [[unlikely]] return nullptr;
+  if (heap == nullptr) [[unlikely]]
+    return nullptr;
   return from_c(heap)->allocate(size, align);
 }
 
@@ -78,12 +78,14 @@ void* heap_reallocate(Heap* heap, void* block, size_t size, size_t align, size_t
 }
 
 HeapStatus heap_deallocate(Heap* heap, void* block, size_t size, size_t align) {
-  if (heap == nullptr) [[unlikely]] return HEAP_STATUS_INVALID_ARGUMENT;
+  if (heap == nullptr) [[unlikely]]
+    return HEAP_STATUS_INVALID_ARGUMENT;
   return to_c(from_c(heap)->deallocate(block, size, align));
 }
 
 HeapStatus heap_free(Heap* heap, void* block) {
-  if (heap == nullptr) [[unlikely]] return HEAP_STATUS_INVALID_ARGUMENT;
+  if (heap == nullptr) [[unlikely]]
+    return HEAP_STATUS_INVALID_ARGUMENT;
   return to_c(from_c(heap)->free(block));
 }
 
@@ -92,17 +94,11 @@ HeapUsableSize heap_usable_size(const Heap* heap, size_t size, size_t align) {
   return max != 0 ? HeapUsableSize{size, max} : HeapUsableSize{};
 }
 
-size_t heap_block_size(const Heap* heap, const void* block) {
-  return heap != nullptr ? from_c(heap)->block_size(block) : 0;
-}
+size_t heap_block_size(const Heap* heap, const void* block) { return heap != nullptr ? from_c(heap)->block_size(block) : 0; }
 
-size_t heap_total_bytes(const Heap* heap) {
-  return heap != nullptr ? static_cast<size_t>(from_c(heap)->total_bytes()) : 0;
-}
+size_t heap_total_bytes(const Heap* heap) { return heap != nullptr ? static_cast<size_t>(from_c(heap)->total_bytes()) : 0; }
 
-size_t heap_used_bytes(const Heap* heap) {
-  return heap != nullptr ? static_cast<size_t>(from_c(heap)->used_bytes()) : 0;
-}
+size_t heap_used_bytes(const Heap* heap) { return heap != nullptr ? static_cast<size_t>(from_c(heap)->used_bytes()) : 0; }
 
 size_t heap_available_bytes(const Heap* heap) { return heap_total_bytes(heap) - heap_used_bytes(heap); }
 

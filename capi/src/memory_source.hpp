@@ -12,8 +12,8 @@ inline constexpr std::uint32_t tag_mapped = 1;
 /// Larger runs than this gain nothing from natural alignment in memory.
 inline constexpr std::size_t max_map_alignment = std::size_t{1} << 30;
 
-/// Calls `use(span, is_zero, tag)` with the caller's memory, or with so many mapped bytes if there is none; unmaps them unless the
-/// answer is ok. Mapped memory is as aligned as it is long, so that a buddy allocator finds long runs in it.
+/// Calls `use(span, is_zero, tag)` with the caller's memory, or with so many mapped bytes if there is none; unmaps them unless
+/// the answer is ok. Mapped memory is as aligned as it is long, so that a buddy allocator finds long runs in it.
 template <typename Use>
 [[nodiscard]] Status with_memory(void* memory, std::size_t bytes, Use use) {
   if (memory != nullptr) return use(Span{reinterpret_cast<Address>(memory), bytes}, false, tag_callers);

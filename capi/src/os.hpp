@@ -8,13 +8,15 @@ namespace slabheap::os {
 /// Whether there is memory to map at all.
 [[nodiscard]] bool can_map();
 
-/// Maps so many bytes of zeros at a multiple of `alignment`, a power of two, without committing memory. Null: the system gives none.
+/// Maps so many bytes of zeros at a multiple of `alignment`, a power of two, without committing memory. Null: the system gives
+/// none.
 [[nodiscard]] void* map(std::size_t bytes, std::size_t alignment);
 
 /// Ends a mapping of so many bytes.
 void unmap(void* memory, std::size_t bytes);
 
-/// Gives the OS pages that lie wholly inside the range back to the system, to read as zeros when they are next used; returns their bytes.
+/// Gives the OS pages that lie wholly inside the range back to the system, to read as zeros when they are next used; returns
+/// their bytes.
 [[nodiscard]] std::size_t give_back(void* memory, std::size_t bytes);
 
 /// Prints one line to the standard error stream and ends the process by SIGABRT. Allocates nothing.

@@ -1,4 +1,5 @@
-// Between the types of slabheap.h and those of the core. The numbers of enumerators are the same on both sides, which is asserted.
+// Between the types of slabheap.h and those of the core. The numbers of enumerators are the same on both sides, which is
+// asserted.
 #pragma once
 
 #include "slabheap/core/heap.hpp"
@@ -30,8 +31,8 @@ static_assert(max_regions == HEAP_MAX_REGIONS && max_classes == HEAP_MAX_CLASSES
 static_assert(min_block_bytes == HEAP_MIN_BLOCK_BYTES && max_block_bytes == HEAP_MAX_BLOCK_BYTES);
 static_assert(min_page_bytes == HEAP_MIN_PAGE_BYTES && max_page_bytes == HEAP_MAX_PAGE_BYTES);
 
-/// Options as this version knows them, from those of a caller that may know fewer or more; HEAP_STATUS_UNSUPPORTED if one that this
-/// version does not know is not zero.
+/// Options as this version knows them, from those of a caller that may know fewer or more; HEAP_STATUS_UNSUPPORTED if one that
+/// this version does not know is not zero.
 [[nodiscard]] HeapStatus read_options(const HeapOptions& given, HeapOptions& known);
 
 [[nodiscard]] Options from_c(const HeapOptions& options);

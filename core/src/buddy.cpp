@@ -21,8 +21,8 @@ void Buddy::withdraw(Regions& regions, PageNumber head) {
   if (free_[order].empty()) filed_orders_ &= ~size_of(order).count;
 }
 
-/// Files the part of a block that a request leaves over. The run ends where the block ends, so its parts ascend in order and the buddy
-/// of each holds used pages: there is nothing to merge.
+/// Files the part of a block that a request leaves over. The run ends where the block ends, so its parts ascend in order and the
+/// buddy of each holds used pages: there is nothing to merge.
 void Buddy::file_parts(Regions& regions, Run run) {
   while (run.pages.count != 0) {
     const Pages part{lowest_bit(run.first.value)};
@@ -53,8 +53,8 @@ void Buddy::merge_and_file(Regions& regions, const Region& region, PageNumber he
   file(regions, head, order);
 }
 
-/// Any run falls into aligned parts whose orders ascend, then descend; each is merged upwards. Merging uses up one run a step, and
-/// there are at most two parts and two free neighbours of each order.
+/// Any run falls into aligned parts whose orders ascend, then descend; each is merged upwards. Merging uses up one run a step,
+/// and there are at most two parts and two free neighbours of each order.
 void Buddy::give(Regions& regions, Run run) {
   const Region& region = regions.of(run.first);
   regions.page(run.first).kind = PageKind::inner;

@@ -40,8 +40,7 @@ Heap::Heap(const Configuration& configuration, const Options& options)
     : page_shift_{static_cast<std::uint8_t>(configuration.page_shift)},
       class_count_{static_cast<std::uint8_t>(configuration.class_count)},
       pages_{configuration.page_shift, configuration.pages,
-             reinterpret_cast<std::byte*>(this) + own_bytes(configuration) -
-                 PageAllocator::layer_bytes(configuration.pages)},
+             reinterpret_cast<std::byte*>(this) + own_bytes(configuration) - PageAllocator::layer_bytes(configuration.pages)},
       hooks_{options.hooks},
       owner_{options.owner} {
   make_slabs(configuration);
@@ -104,8 +103,7 @@ void* Heap::allocate_large(std::size_t size, std::size_t align) {
   const std::size_t count = regions().pages_for(size);
   const std::size_t alignment = regions().pages_for(align);
   if (count > max_region_pages || alignment > max_region_pages) return nullptr;
-  const PageNumber head =
-      large_.take(pages_, {static_cast<std::uint32_t>(count)}, {static_cast<std::uint32_t>(alignment)});
+  const PageNumber head = large_.take(pages_, {static_cast<std::uint32_t>(count)}, {static_cast<std::uint32_t>(alignment)});
   return head == no_page ? nullptr : reinterpret_cast<void*>(regions().address(head));
 }
 

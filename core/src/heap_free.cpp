@@ -73,9 +73,7 @@ Status Heap::refuse(const void* block, Status status) {
   return status;
 }
 
-void Heap::settle(Slab& slab, std::size_t page) {
-  slab.settle(pages_, view_->first + Pages{static_cast<std::uint32_t>(page)});
-}
+void Heap::settle(Slab& slab, std::size_t page) { slab.settle(pages_, view_->first + Pages{static_cast<std::uint32_t>(page)}); }
 
 Status Heap::free_at(const Place& place) {
   if (place.region != view_) look_at(*place.region);

@@ -24,7 +24,8 @@ std::uint64_t Heap::slab_used_bytes() const {
   return bytes;
 }
 
-/// The longest run that a request could get: sets that are kept back empty count as free, because they are given up before one fails.
+/// The longest run that a request could get: sets that are kept back empty count as free, because they are given up before one
+/// fails.
 Pages Heap::longest_free() const {
   const auto kept = [this](PageNumber head) -> Pages {
     const Region& region = regions().of(head);

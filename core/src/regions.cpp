@@ -157,9 +157,7 @@ std::uint64_t Regions::untouched_pages() const {
   return count;
 }
 
-std::size_t Regions::pages_for(std::size_t bytes) const {
-  return bytes == 0 ? 1 : ((bytes - 1) >> page_shift_) + 1;
-}
+std::size_t Regions::pages_for(std::size_t bytes) const { return bytes == 0 ? 1 : ((bytes - 1) >> page_shift_) + 1; }
 
 Address Regions::address(PageNumber number) const {
   const Region& region = of(number);

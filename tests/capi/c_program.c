@@ -1,16 +1,17 @@
-/* A C program that uses all of the interface; compiled by every C and C++ standard that the header promises, linked by a C compiler. */
+/* A C program that uses all of the interface; compiled by every C and C++ standard that the header promises, linked by a C
+ * compiler. */
 #include <slabheap/slabheap.h>
 #include <stdio.h>
 #include <string.h>
 
 static int failures = 0;
 
-#define EXPECT(condition)                                                  \
-  do {                                                                     \
-    if (!(condition)) {                                                    \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);      \
-      ++failures;                                                          \
-    }                                                                      \
+#define EXPECT(condition)                                             \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                     \
+    }                                                                 \
   } while (0)
 
 static union {
@@ -18,35 +19,35 @@ static union {
   double alignment;
 } memory, spare;
 
-static bool count_block(void *context, void *block, size_t bytes) {
+static bool count_block(void* context, void* block, size_t bytes) {
   (void)block;
   (void)bytes;
-  ++*(size_t *)context;
+  ++*(size_t*)context;
   return true;
 }
 
-static bool add_bytes(void *context, const HeapRun *run) {
-  *(size_t *)context += run->bytes;
+static bool add_bytes(void* context, const HeapRun* run) {
+  *(size_t*)context += run->bytes;
   return true;
 }
 
-static bool give_spare(void *context, Heap *heap, size_t size, size_t align) {
+static bool give_spare(void* context, Heap* heap, size_t size, size_t align) {
   (void)context;
   (void)size;
   (void)align;
   return heap_add_memory(heap, spare.bytes, sizeof spare.bytes) == HEAP_STATUS_OK;
 }
 
-static void use(Heap *heap) {
+static void use(Heap* heap) {
   size_t count = 0;
   size_t bytes = 0;
   HeapClassStats first;
   HeapStats stats;
-  char *block = (char *)heap_allocate(heap, 100, 8);
-  char *zeroed = (char *)heap_allocate_zeroed(heap, 10000, 64);
+  char* block = (char*)heap_allocate(heap, 100, 8);
+  char* zeroed = (char*)heap_allocate_zeroed(heap, 10000, 64);
   EXPECT(block != NULL && zeroed != NULL && zeroed[9999] == 0);
   memset(block, 'x', 100);
-  block = (char *)heap_reallocate(heap, block, 100, 8, 5000);
+  block = (char*)heap_reallocate(heap, block, 100, 8, 5000);
   EXPECT(block != NULL && block[99] == 'x');
   EXPECT(heap_block_size(heap, block) == heap_usable_size(heap, 5000, 8).max);
   EXPECT(heap_visit(heap, count_block, &count) == HEAP_STATUS_OK && count == 2);
@@ -66,7 +67,7 @@ static void use(Heap *heap) {
 int main(void) {
   static const size_t classes[] = {64, 128, 256, 512, 1024, 2048, 4096};
   HeapOptions options = heap_options_default();
-  Heap *heap = heap_new(memory.bytes, sizeof memory.bytes);
+  Heap* heap = heap_new(memory.bytes, sizeof memory.bytes);
   EXPECT(heap != NULL);
   use(heap);
   heap_destroy(heap);

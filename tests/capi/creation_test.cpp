@@ -211,8 +211,7 @@ TEST_CASE("when memory runs out the callback may add some and have one more try"
   options.out_of_memory = [](void* pointer, Heap* heap, size_t size, size_t) {
     auto& seen = *static_cast<Context*>(pointer);
     seen.size = size;
-    return ++seen.calls == 1 &&
-           heap_add_memory(heap, seen.spare->start(), seen.spare->bytes()) == HEAP_STATUS_OK;
+    return ++seen.calls == 1 && heap_add_memory(heap, seen.spare->start(), seen.spare->bytes()) == HEAP_STATUS_OK;
   };
   Heap* heap = nullptr;
   REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);

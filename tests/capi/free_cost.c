@@ -5,9 +5,9 @@
 
 enum { measured = 1000, bytes = 5000 };
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   HeapOptions options = heap_options_default();
-  Heap *heap = NULL;
+  Heap* heap = NULL;
   if (argc != 3) return 2;
   size_t count = strtoull(argv[2], NULL, 10);
   options.bytes = (size_t)8 << 30;
@@ -16,7 +16,7 @@ int main(int argc, char **argv) {
 
   /* Free and used blocks alternate, so that no two free ones merge: twice the count, and every other one is freed. */
   size_t all = 2 * count + 2 * measured;
-  void **blocks = malloc(all * sizeof *blocks);
+  void** blocks = malloc(all * sizeof *blocks);
   for (size_t i = 0; i < all; ++i) {
     blocks[i] = heap_allocate(heap, bytes, 8);
     if (blocks[i] == NULL) return 2;

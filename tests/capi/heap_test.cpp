@@ -70,7 +70,8 @@ void fill_and_free(Heap* heap, std::mt19937& random, Order order) {
 
 }  // namespace
 
-TEST_CASE("in 32 KiB every one of the seven classes can be allocated at once, and freeing everything restores the largest block") {
+TEST_CASE(
+    "in 32 KiB every one of the seven classes can be allocated at once, and freeing everything restores the largest block") {
   for (std::size_t misalignment = 0; misalignment < 4096; misalignment += 8) {
     TestHeap heap{32 * kib, HEAP_PRESET_CLASSIC, misalignment};
     const std::size_t largest = heap.stats().largest_free_bytes;

@@ -14,8 +14,7 @@ namespace {
 /// A page allocator over one region of `count` pages that starts on a multiple of 512 pages, and a picture of it.
 class Bench {
  public:
-  Bench(PageLayerKind kind, std::uint32_t count)
-      : memory_{(std::size_t{count} << 12) + 65536}, pages_{12, kind, layer_} {
+  Bench(PageLayerKind kind, std::uint32_t count) : memory_{(std::size_t{count} << 12) + 65536}, pages_{12, kind, layer_} {
     const auto start = reinterpret_cast<Address>(memory_.start());
     // Metadata behind the pages, so that the first page is as aligned as the memory.
     const RegionPlan plan{start, count, start + (std::size_t{count} << 12), 65536};

@@ -54,7 +54,8 @@ TEST_CASE("a set takes no more than the longest free run") {
 TEST_CASE("a set can aim at fewer blocks") {
   CoreHeap heap{1024, options(Preset::classic, 0, 10)};
   REQUIRE(heap->allocate(1024, 1) != nullptr);
-  CHECK(heap.picture() == "[1024: 1/10] [free 1] [free 4] [free 8] [free 16] [free 32] [free 64] [free 128] [free 256] [free 512]");
+  CHECK(heap.picture() ==
+        "[1024: 1/10] [free 1] [free 4] [free 8] [free 16] [free 32] [free 64] [free 128] [free 256] [free 512]");
 }
 
 TEST_CASE("an empty set goes back to the buddy, one is kept back") {

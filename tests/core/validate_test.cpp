@@ -79,8 +79,12 @@ TEST_CASE("validate notices damage to what a region says of itself") {
   Region& region = region_of(heap);
   const Region before = region;
   const std::function<void()> alterations[] = {
-      [&] { region.pages_start += 4096; }, [&] { region.pages_start += 1; },  [&] { region.pages_bytes -= 4096; },
-      [&] { region.page_count -= 1; },     [&] { region.given.start += 4096; }, [&] { region.given.bytes -= 1; },
+      [&] { region.pages_start += 4096; },
+      [&] { region.pages_start += 1; },
+      [&] { region.pages_bytes -= 4096; },
+      [&] { region.page_count -= 1; },
+      [&] { region.given.start += 4096; },
+      [&] { region.given.bytes -= 1; },
       [&] { region.first = region.first + Pages{1}; },
   };
   for (const auto& alter : alterations) {

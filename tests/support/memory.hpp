@@ -1,4 +1,5 @@
-// Memory for a heap under test: of any misalignment, and with a rim on both sides that tells whether anything was written outside.
+// Memory for a heap under test: of any misalignment, and with a rim on both sides that tells whether anything was written
+// outside.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +17,13 @@ class Memory {
   /// `bytes` bytes, `misalignment` behind a multiple of `alignment`, filled with rubbish.
   explicit Memory(std::size_t bytes, std::size_t misalignment = 0)
       : bytes_{bytes},
-        all_{static_cast<unsigned char*>(::operator new(rim + misalignment + bytes + rim + alignment, std::align_val_t{alignment}))},
+        all_{static_cast<unsigned char*>(
+            ::operator new (rim + misalignment + bytes + rim + alignment, std::align_val_t{alignment}))},
         start_{all_ + alignment + misalignment} {
     std::memset(start_ - rim, rim_byte, rim + bytes_ + rim);
     std::memset(start_, 0xa5, bytes_);
   }
-  ~Memory() { ::operator delete(all_, std::align_val_t{alignment}); }
+  ~Memory() { ::operator delete (all_, std::align_val_t{alignment}); }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 

@@ -278,8 +278,8 @@ void Model::check_runs(const HeapStats& stats) const {
     all_bytes += run.bytes;
     if (run.kind == HEAP_RUN_KIND_SET) set_bytes += run.bytes;
     for (std::uint64_t used = run.used; used != 0; used &= used - 1) {
-      const auto block = reinterpret_cast<std::uintptr_t>(run.start) +
-                         static_cast<std::size_t>(std::countr_zero(used)) * run.block_size;
+      const auto block =
+          reinterpret_cast<std::uintptr_t>(run.start) + static_cast<std::size_t>(std::countr_zero(used)) * run.block_size;
       REQUIRE(expected != blocks_.end());
       CHECK(expected->first == block);
       CHECK(expected->second.held == run.block_size);

@@ -1,8 +1,9 @@
-// The reference model: what a heap must look like after the calls it has seen, kept in the plainest way there is, a map of blocks.
+// The reference model: what a heap must look like after the calls it has seen, kept in the plainest way there is, a map of
+// blocks.
 //
 // Every operation goes to the heap and to the model, and every answer is compared. The model knows the routing rule and the
-// formulas of the statistics on its own; it knows nothing of pages, sets or lists. Of those it asks the heap's own walk, and checks
-// the sums.
+// formulas of the statistics on its own; it knows nothing of pages, sets or lists. Of those it asks the heap's own walk, and
+// checks the sums.
 #pragma once
 
 #include <cstddef>

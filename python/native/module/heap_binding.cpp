@@ -95,21 +95,27 @@ void bind_block(py::module_& module) {
     type->as_buffer.bf_getbuffer = get_buffer;
     type->as_buffer.bf_releasebuffer = release_buffer;
   };
-  py::class_<BlockObject>(module, "Block", py::custom_type_setup(slots), py::is_final(),
-                          "A block of a heap: a writable buffer of `size` bytes.\n\n"
-                          "memoryview(block) and numpy.frombuffer(block) look at its memory without a copy. While there is such a view,\n"
-                          "the block is not freed or moved, and its heap not closed: that is a BufferError. A block that Python\n"
-                          "lets go of stays allocated until its heap is reset or closed.")
-      .def_property_readonly("address", [](const BlockObject& block) { return reinterpret_cast<std::uintptr_t>(block.state->address); },
-                             "Where it is, as a number.")
-      .def_property_readonly("size", [](const BlockObject& block) { return block.state->size; }, "The bytes asked for.")
-      .def_property_readonly("align", [](const BlockObject& block) { return block.state->align; }, "The alignment asked for, in bytes.")
-      .def_property_readonly("is_live", [](const BlockObject& block) { return block.state->is_live; },
-                             "Whether it is neither freed nor of a closed heap.")
+  py::class_<BlockObject>(
+      module, "Block", py::custom_type_setup(slots), py::is_final(),
+      "A block of a heap: a writable buffer of `size` bytes.\n\n"
+      "memoryview(block) and numpy.frombuffer(block) look at its memory without a copy. While there is such a view,\n"
+      "the block is not freed or moved, and its heap not closed: that is a BufferError. A block that Python\n"
+      "lets go of stays allocated until its heap is reset or closed.")
+      .def_property_readonly(
+          "address", [](const BlockObject& block) { return reinterpret_cast<std::uintptr_t>(block.state->address); },
+          "Where it is, as a number.")
+      .def_property_readonly(
+          "size", [](const BlockObject& block) { return block.state->size; }, "The bytes asked for.")
+      .def_property_readonly(
+          "align", [](const BlockObject& block) { return block.state->align; }, "The alignment asked for, in bytes.")
+      .def_property_readonly(
+          "is_live", [](const BlockObject& block) { return block.state->is_live; },
+          "Whether it is neither freed nor of a closed heap.")
       .def("__len__", [](const BlockObject& block) { return block.state->size; })
       .def("__repr__", [](const BlockObject& block) {
         return py::str("<Block of {} bytes at {:#x}{}>")
-            .format(block.state->size, reinterpret_cast<std::uintptr_t>(block.state->address), block.state->is_live ? "" : ", freed");
+            .format(block.state->size, reinterpret_cast<std::uintptr_t>(block.state->address),
+                    block.state->is_live ? "" : ", freed");
       });
 }
 
@@ -122,27 +128,41 @@ void bind_heap(py::module_& module) {
   };
   py::class_<HeapObject>(module, "HeapBase", py::custom_type_setup(slots), "What slabheap.Heap is built on.")
       .def(py::init<>())
-      .def("_open", [](HeapObject& heap, const HeapChoice& choice, const py::object& memory, const py::object& out_of_memory) {
+      .def(
+          "_open",
+          [](HeapObject& heap, const HeapChoice& choice, const py::object& memory, const py::object& out_of_memory) {
             heap.state->open(choice.options(), memory, out_of_memory);
-          }, py::arg("choice"), py::arg("memory"), py::arg("out_of_memory"))
+          },
+          py::arg("choice"), py::arg("memory"), py::arg("out_of_memory"))
       .def("_allocate", allocate, py::arg("size"), py::arg("align"), py::arg("zeroed"))
       .def("_reallocate", reallocate, py::arg("block"), py::arg("new_size"))
-      .def("_deallocate", [](const HeapObject& heap, std::uintptr_t address, std::size_t size, std::size_t align) {
+      .def(
+          "_deallocate",
+          [](const HeapObject& heap, std::uintptr_t address, std::size_t size, std::size_t align) {
             heap.state->deallocate(pointer_of(address), size, align);
-          }, py::arg("address"), py::arg("size"), py::arg("align"))
-      .def("_free", [](const HeapObject& heap, std::uintptr_t address) { heap.state->free(pointer_of(address)); }, py::arg("address"))
+          },
+          py::arg("address"), py::arg("size"), py::arg("align"))
+      .def(
+          "_free", [](const HeapObject& heap, std::uintptr_t address) { heap.state->free(pointer_of(address)); },
+          py::arg("address"))
       .def("_stats", [](const HeapObject& heap) { return dict_of(heap_stats(heap.state->heap())); })
       .def("_class_stats", class_stats_of)
       .def("_blocks", blocks_of)
       .def("_runs", runs_of)
-      .def("_add_memory", [](const HeapObject& heap, const py::object& memory) { heap.state->add_memory(memory); }, py::arg("memory"))
-      .def("_usable_size", [](const HeapObject& heap, std::size_t size, std::size_t align) {
+      .def(
+          "_add_memory", [](const HeapObject& heap, const py::object& memory) { heap.state->add_memory(memory); },
+          py::arg("memory"))
+      .def(
+          "_usable_size",
+          [](const HeapObject& heap, std::size_t size, std::size_t align) {
             const HeapUsableSize usable = heap_usable_size(heap.state->heap(), size, align);
             return py::make_tuple(usable.min, usable.max);
-          }, py::arg("size"), py::arg("align"))
-      .def("_block_size", [](const HeapObject& heap, std::uintptr_t address) {
-            return heap_block_size(heap.state->heap(), pointer_of(address));
-          }, py::arg("address"))
+          },
+          py::arg("size"), py::arg("align"))
+      .def(
+          "_block_size",
+          [](const HeapObject& heap, std::uintptr_t address) { return heap_block_size(heap.state->heap(), pointer_of(address)); },
+          py::arg("address"))
       .def("_check", [](const HeapObject& heap) { raise_unless_ok(heap_check(heap.state->heap()), "checking the heap"); })
       .def("_trim", [](const HeapObject& heap) { return heap_trim(heap.state->heap()); })
       .def("_reset", [](const HeapObject& heap) { heap.state->reset(); })

@@ -66,7 +66,8 @@ void HeapState::close() {
 void HeapState::refuse_views(const char* action) const {
   for (const auto& [address, block] : blocks_) {
     if (block->views == 0) continue;
-    const std::string message = "the heap cannot be " + std::string{action} + ": there is a view on the block at " + text_of(address);
+    const std::string message =
+        "the heap cannot be " + std::string{action} + ": there is a view on the block at " + text_of(address);
     throw py::buffer_error(message);
   }
 }

@@ -1,7 +1,7 @@
 // What a Python heap and its blocks share: the C heap, which blocks Python holds, and how many views there are on them.
 //
-// A view (memoryview, NumPy array) points into the heap's memory. Memory with a view on it is never freed, moved or unmapped: such a
-// call is a BufferError. The state outlives the Python heap as long as a block refers to it.
+// A view (memoryview, NumPy array) points into the heap's memory. Memory with a view on it is never freed, moved or unmapped:
+// such a call is a BufferError. The state outlives the Python heap as long as a block refers to it.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -80,7 +80,7 @@ class HeapState {
 
   ::Heap* heap_ = nullptr;
   std::map<void*, std::shared_ptr<BlockState>> blocks_;  // live blocks
-  std::vector<HeldBuffer> memories_;                      // the caller's, held as long as the heap
+  std::vector<HeldBuffer> memories_;                     // the caller's, held as long as the heap
   py::object out_of_memory_ = py::none();
 };
 

@@ -22,7 +22,8 @@ py::list command_of(const Recording& recording) {
       argument += header.command[i];
       continue;
     }
-    arguments.append(py::reinterpret_steal<py::str>(PyUnicode_DecodeFSDefaultAndSize(argument.data(), static_cast<py::ssize_t>(argument.size()))));
+    arguments.append(py::reinterpret_steal<py::str>(
+        PyUnicode_DecodeFSDefaultAndSize(argument.data(), static_cast<py::ssize_t>(argument.size()))));
     argument.clear();
   }
   return arguments;
@@ -33,7 +34,8 @@ py::list command_of(const Recording& recording) {
 void bind_recording(py::module_& module) {
   py::class_<Recording>(module, "Recording", "A file of the recorder, read as the events of a trace.")
       .def(py::init<const std::string&>(), py::arg("path"))
-      .def("read", [](Recording& recording, std::size_t most) { return array_of(recording.read(most)); }, py::arg("most"))
+      .def(
+          "read", [](Recording& recording, std::size_t most) { return array_of(recording.read(most)); }, py::arg("most"))
       .def_property_readonly("process", [](const Recording& recording) { return recording.header().process; })
       .def_property_readonly("command", command_of)
       .def_property_readonly("start_nanoseconds", [](const Recording& recording) { return recording.header().start_nanoseconds; })

@@ -1,5 +1,5 @@
-// The replay engine for Python: programs, and their replay on a slabheap heap. Other allocators are replayed by a host process that
-// slabheap/replay.py starts.
+// The replay engine for Python: programs, and their replay on a slabheap heap. Other allocators are replayed by a host process
+// that slabheap/replay.py starts.
 #include "module/replay_binding.hpp"
 
 #include <pybind11/functional.h>
@@ -80,19 +80,23 @@ void bind_replay(py::module_& module) {
 
   py::class_<Program>(module, "Program", "A trace compiled for replay.")
       .def(py::init<const std::string&>(), py::arg("folder"))
-      .def("append", [](Program& program, const py::array_t<Event, py::array::c_style>& events) {
+      .def(
+          "append",
+          [](Program& program, const py::array_t<Event, py::array::c_style>& events) {
             program.append(events.data(), static_cast<std::size_t>(events.size()));
-          }, py::arg("events"))
+          },
+          py::arg("events"))
       .def_property_readonly("events", [](const Program& program) { return program.compiler().events(); })
       .def_property_readonly("slots", [](const Program& program) { return program.compiler().slots(); })
       .def_property_readonly("requested_bytes", [](const Program& program) { return program.compiler().requested_bytes(); })
-      .def_property_readonly("peak_requested_bytes", [](const Program& program) { return program.compiler().peak_requested_bytes(); })
+      .def_property_readonly("peak_requested_bytes",
+                             [](const Program& program) { return program.compiler().peak_requested_bytes(); })
       .def_property_readonly("peak_event", [](const Program& program) { return program.compiler().peak_event(); })
       .def_property_readonly("largest_request", [](const Program& program) { return program.compiler().largest_request(); })
       .def("fileno", &Program::file);
 
-  module.def("replay_on_heap", replay_on_heap, py::arg("program"), py::arg("choice"), py::arg("samples"), py::arg("snapshot_events"),
-             py::arg("repeats"), py::arg("progress"));
+  module.def("replay_on_heap", replay_on_heap, py::arg("program"), py::arg("choice"), py::arg("samples"),
+             py::arg("snapshot_events"), py::arg("repeats"), py::arg("progress"));
   module.attr("event_dtype") = py::dtype::of<Event>();
   module.attr("sample_dtype") = py::dtype::of<Sample>();
 }

@@ -24,11 +24,11 @@ py::dict dict_of(const HeapStats& stats) {
                   "available_bytes"_a = stats.available_bytes, "slab_total_bytes"_a = stats.slab_total_bytes,
                   "slab_used_bytes"_a = stats.slab_used_bytes, "buddy_total_bytes"_a = stats.buddy_total_bytes,
                   "buddy_used_bytes"_a = stats.buddy_used_bytes, "metadata_bytes"_a = stats.metadata_bytes,
-                  "used_metadata_bytes"_a = stats.used_metadata_bytes,
-                  "peak_page_bytes"_a = stats.peak_page_bytes, "largest_free_bytes"_a = stats.largest_free_bytes,
-                  "region_count"_a = stats.region_count, "live_blocks"_a = stats.live_blocks,
-                  "allocations"_a = stats.allocations, "deallocations"_a = stats.deallocations,
-                  "failed_allocations"_a = stats.failed_allocations, "rejected_frees"_a = stats.rejected_frees);
+                  "used_metadata_bytes"_a = stats.used_metadata_bytes, "peak_page_bytes"_a = stats.peak_page_bytes,
+                  "largest_free_bytes"_a = stats.largest_free_bytes, "region_count"_a = stats.region_count,
+                  "live_blocks"_a = stats.live_blocks, "allocations"_a = stats.allocations,
+                  "deallocations"_a = stats.deallocations, "failed_allocations"_a = stats.failed_allocations,
+                  "rejected_frees"_a = stats.rejected_frees);
 }
 
 py::dict dict_of(const HeapClassStats& stats) {

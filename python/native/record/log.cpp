@@ -127,7 +127,8 @@ bool renew_segment(Process& process, Thread& thread) {
   }
   thread.generation = process.generation;
   const std::uint64_t index = std::atomic_ref{process.header->segments}.fetch_add(1) + 1;
-  // Opened for each segment anew: a file that stayed open might be closed by the program, and its number given to a file of its own.
+  // Opened for each segment anew: a file that stayed open might be closed by the program, and its number given to a file of its
+  // own.
   const int file = open_file(0);
   if (file >= 0) {
     thread.segment = static_cast<RawSegment*>(map_part(file, index * segment_bytes));

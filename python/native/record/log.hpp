@@ -5,7 +5,8 @@
 
 namespace slabheap::record {
 
-/// The next number in the order of calls; 0 if nothing is recorded. A process that was forked starts anew, with a file of its own.
+/// The next number in the order of calls; 0 if nothing is recorded. A process that was forked starts anew, with a file of its
+/// own.
 [[nodiscard]] std::uint64_t next_sequence();
 
 /// Records a call; a sequence of 0 records nothing. Leaves errno alone.

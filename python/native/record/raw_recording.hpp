@@ -1,7 +1,7 @@
 // What the recorder writes while a program runs: a file for each program image, cut into segments that threads fill on their own.
 //
-// Segments are shared mappings of the file, so what was recorded stays if the program is killed or replaces itself. The first one holds
-// the header. Everything is in the byte order of the machine, which is the one that reads it.
+// Segments are shared mappings of the file, so what was recorded stays if the program is killed or replaces itself. The first one
+// holds the header. Everything is in the byte order of the machine, which is the one that reads it.
 #pragma once
 
 #include <cstddef>

@@ -15,7 +15,8 @@ struct Real {
   int (*posix_memalign)(void**, std::size_t, std::size_t);
 };
 
-/// The functions, or null while they are being looked up: the lookup itself may ask for memory, which then comes from `early_memory`.
+/// The functions, or null while they are being looked up: the lookup itself may ask for memory, which then comes from
+/// `early_memory`.
 [[nodiscard]] const Real* real();
 
 /// Zeroed memory of which nothing is ever taken back; null if there is no more.

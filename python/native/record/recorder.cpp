@@ -1,5 +1,5 @@
-// The allocation functions of a program that runs with this library preloaded: each calls the one it stands in front of, and records
-// the call.
+// The allocation functions of a program that runs with this library preloaded: each calls the one it stands in front of, and
+// records the call.
 #include <unistd.h>
 
 #include <cerrno>
@@ -68,7 +68,8 @@ void* realloc(void* block, std::size_t size) {
   }
   add(next_sequence(), RawOperation::reallocate_begin, block, size, natural_align);
   void* moved = functions->realloc(block, size);
-  add(next_sequence(), RawOperation::reallocate_end, moved != nullptr ? moved : block, moved != nullptr ? size : 0, natural_align);
+  add(next_sequence(), RawOperation::reallocate_end, moved != nullptr ? moved : block, moved != nullptr ? size : 0,
+      natural_align);
   return moved;
 }
 

@@ -1,4 +1,5 @@
-// A clock that is cheap to read: the processor's counter where there is one that all processors share, the kernel's clock elsewhere.
+// A clock that is cheap to read: the processor's counter where there is one that all processors share, the kernel's clock
+// elsewhere.
 #pragma once
 
 #include <time.h>

@@ -1,5 +1,5 @@
-// Turns events into steps: checks that they make sense, and gives each live block a slot, used again when the block is freed, so that
-// slots are as many as blocks live at once.
+// Turns events into steps: checks that they make sense, and gives each live block a slot, used again when the block is freed, so
+// that slots are as many as blocks live at once.
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ namespace slabheap::replay {
 
 class Compiler {
  public:
-  /// The steps of the next events. Throws std::invalid_argument, naming the event, if one makes no sense: a block allocated twice,
-  /// or one freed or reallocated that is not live, or an alignment that is no power of two.
+  /// The steps of the next events. Throws std::invalid_argument, naming the event, if one makes no sense: a block allocated
+  /// twice, or one freed or reallocated that is not live, or an alignment that is no power of two.
   [[nodiscard]] std::vector<Step> compile(const trace::Event* events, std::size_t count);
 
   [[nodiscard]] std::uint64_t events() const { return events_; }

@@ -40,8 +40,8 @@ struct HeapReplayRequest {
   unsigned repeats;
 };
 
-/// Replays the program once measured and `repeats` times timed, each on a heap of its own. Throws std::runtime_error if the heap cannot
-/// be made. Ended by `progress`, it returns what there is.
+/// Replays the program once measured and `repeats` times timed, each on a heap of its own. Throws std::runtime_error if the heap
+/// cannot be made. Ended by `progress`, it returns what there is.
 [[nodiscard]] HeapReplay replay_on_heap(const Program& program, const HeapReplayRequest& request, const Progress& progress);
 
 }  // namespace slabheap::replay

@@ -1,5 +1,5 @@
-// Replays a program on the malloc of its own process, which is that of the system or of whatever library was preloaded, and says what it
-// took. A process of its own, so that nothing else counts, and so that a library that crashes takes nothing with it.
+// Replays a program on the malloc of its own process, which is that of the system or of whatever library was preloaded, and says
+// what it took. A process of its own, so that nothing else counts, and so that a library that crashes takes nothing with it.
 //
 // Usage: slabheap-replay-host FILE_NUMBER STEPS SLOTS SAMPLES. With samples, the replay is measured; with 0, it is timed. It
 // takes memory from the kernel only, and the same addresses each time.

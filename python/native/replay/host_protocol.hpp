@@ -1,5 +1,5 @@
-// Between the Python module and the process that replays on another allocator. The program's steps are inherited as an open file; the
-// answer goes to standard output.
+// Between the Python module and the process that replays on another allocator. The program's steps are inherited as an open file;
+// the answer goes to standard output.
 #pragma once
 
 #include <cstdint>

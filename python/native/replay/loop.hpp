@@ -91,7 +91,9 @@ template <typename Allocator>
 template <typename Allocator>
 void measure_step(Allocator& allocator, const Step& step, Slot* slots, Account& account) {
   const std::size_t align = std::size_t{1} << step.align_shift;
-  const auto usable = [&](const Slot& slot) { return slot.block != nullptr ? allocator.usable(slot.block, slot.size, align) : 0; };
+  const auto usable = [&](const Slot& slot) {
+    return slot.block != nullptr ? allocator.usable(slot.block, slot.size, align) : 0;
+  };
   const Slot& slot = slots[step.slot];
   const std::size_t used_before = usable(slot);
   const std::size_t touched = slot.block != nullptr ? slot.size : 0;

@@ -11,8 +11,8 @@ namespace slabheap::replay {
 namespace {
 
 int open_unnamed(const std::string& folder) {
-  const int file = folder.empty() ? memfd_create("slabheap-program", MFD_CLOEXEC)
-                                  : open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  const int file =
+      folder.empty() ? memfd_create("slabheap-program", MFD_CLOEXEC) : open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (file < 0) throw std::system_error(errno, std::generic_category(), "a file for the program in '" + folder + "'");
   return file;
 }

@@ -1,5 +1,5 @@
-// What a trace is compiled to for replay: calls on slots, with everything a call needs beside it, so that the loop that is timed looks
-// nothing up.
+// What a trace is compiled to for replay: calls on slots, with everything a call needs beside it, so that the loop that is timed
+// looks nothing up.
 #pragma once
 
 #include <cstddef>

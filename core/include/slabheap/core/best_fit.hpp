@@ -1,8 +1,8 @@
 // Best fit: free runs of any length, filed by length in two-level bins and merged with both neighbours at once.
 //
-// Source: M. Masmano, I. Ripoll, A. Crespo, J. Real, "TLSF: a new dynamic memory allocator for real-time systems", ECRTS 2004; here
-// the unit is a page and the bookkeeping lies in descriptors. Merging finds the left neighbour by the descriptor of its last page
-// (boundary tags: Knuth, TAOCP vol. 1, section 2.5).
+// Source: M. Masmano, I. Ripoll, A. Crespo, J. Real, "TLSF: a new dynamic memory allocator for real-time systems", ECRTS 2004;
+// here the unit is a page and the bookkeeping lies in descriptors. Merging finds the left neighbour by the descriptor of its last
+// page (boundary tags: Knuth, TAOCP vol. 1, section 2.5).
 //
 // I3 (best fit): no two free runs touch; a free run of two pages or more has `free_end` on its last page, and nothing else has.
 // Bound: every operation takes a constant number of steps. The bin that a request falls into may hold shorter runs too; the
@@ -48,7 +48,7 @@ class BestFit {
   [[nodiscard]] PageNumber first_above(Bin bin) const;
 
   Regions::List free_[row_count][splits];
-  std::uint32_t filled_rows_ = 0;              // bit set if and only if a column of the row is filled
+  std::uint32_t filled_rows_ = 0;                // bit set if and only if a column of the row is filled
   std::uint8_t filled_columns_[row_count] = {};  // bit set if and only if the list is not empty
 };
 

@@ -37,9 +37,9 @@ class Buddy {
   std::uint32_t filed_orders_ = 0;  // bit k set if and only if free_[k] is not empty
 };
 
-/// Looks at the blocks of each order around the head of `run`, which `take` has aligned: nothing longer can arise behind it. Such a
-/// block would be free if a walk from head to head over it meets free and kept runs only. A walk is short: between two kept runs
-/// there are at most two free runs of each order.
+/// Looks at the blocks of each order around the head of `run`, which `take` has aligned: nothing longer can arise behind it. Such
+/// a block would be free if a walk from head to head over it meets free and kept runs only. A walk is short: between two kept
+/// runs there are at most two free runs of each order.
 template <typename Kept>
 Pages Buddy::reach(const Regions& regions, Run run, Kept kept) const {
   const Region& region = regions.of(run.first);

@@ -44,7 +44,7 @@ struct RunView {
   PageKind kind;  ///< free_run, set or large
   Address start;
   std::size_t bytes;
-  std::size_t block_bytes;   ///< of a set's blocks, or of the one large block; 0 if the run is free
+  std::size_t block_bytes;  ///< of a set's blocks, or of the one large block; 0 if the run is free
   std::uint32_t total_blocks;
   std::uint64_t used;  ///< a bit for each block in use
 };
@@ -56,18 +56,19 @@ class Heap {
     Status status;
   };
 
-  /// Makes a heap in `memory`, which belongs to it until its owner stops using it; there is nothing to undo. `is_zero` promises that
-  /// every byte is zero: then metadata is not cleared, and no cost depends on the size. `tag` stays with the region.
+  /// Makes a heap in `memory`, which belongs to it until its owner stops using it; there is nothing to undo. `is_zero` promises
+  /// that every byte is zero: then metadata is not cleared, and no cost depends on the size. `tag` stays with the region.
   [[nodiscard]] static Created create(Span memory, const Options& options, bool is_zero, std::uint32_t tag);
   /// Adds a region; like `create`.
   [[nodiscard]] Status add_memory(Span memory, bool is_zero, std::uint32_t tag);
 
-  /// A block of at least `size` bytes at a multiple of `align`, a power of two; null if there is no memory or an argument is invalid.
+  /// A block of at least `size` bytes at a multiple of `align`, a power of two; null if there is no memory or an argument is
+  /// invalid.
   [[nodiscard]] void* allocate(std::size_t size, std::size_t align);
   /// Like `allocate`, with the first `size` bytes zero.
   [[nodiscard]] void* allocate_zeroed(std::size_t size, std::size_t align);
-  /// A block of `new_size` bytes with what fits of the old one, which is gone; null, with the old one as it was, if there is no memory
-  /// or the old one is refused. Null as old block: like `allocate`.
+  /// A block of `new_size` bytes with what fits of the old one, which is gone; null, with the old one as it was, if there is no
+  /// memory or the old one is refused. Null as old block: like `allocate`.
   [[nodiscard]] void* reallocate(void* block, std::size_t size, std::size_t align, std::size_t new_size);
   /// Frees a block that was allocated with this size and alignment, or refuses and says why.
   Status deallocate(void* block, std::size_t size, std::size_t align);
@@ -180,39 +181,47 @@ class Heap {
   if (size <= largest_class_) [[likely]] {
     Slab& slab = slabs()[class_of_granule_[granule_of(size)]];
     if (slab.serves(align)) [[likely]] {
-      if (void* block = slab.take()) [[likely]] return block;
+      if (void* block = slab.take()) [[likely]]
+        return block;
     }
   }
   return allocate_slowly(size, align);
 }
 
-/// The fast path of both frees: a block in use, in a set of the region looked at, whose slab `accepts` it. False: nothing has changed,
-/// and the slow path finds out why.
+/// The fast path of both frees: a block in use, in a set of the region looked at, whose slab `accepts` it. False: nothing has
+/// changed, and the slow path finds out why.
 template <typename Accepts>
 [[gnu::always_inline]] inline bool Heap::put_back(void* block, Accepts accepts) {
   const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
-  if (offset >= view_bytes_) [[unlikely]] return false;
+  if (offset >= view_bytes_) [[unlikely]]
+    return false;
   std::size_t page = offset >> page_shift_;
   page -= view_head_distances_[page];
   Page& set = view_pages_[page];
   Slab& slab = slabs()[set.class_index];
-  if (!accepts(slab)) [[unlikely]] return false;
+  if (!accepts(slab)) [[unlikely]]
+    return false;
   const Quotient index = slab.locate(offset - (page << page_shift_));
   // What is not the head of a set has no blocks.
-  if (!index.exact || index.value >= set.block_count) [[unlikely]] return false;
-  if ((set.word >> index.value & 1) != 0) [[unlikely]] return false;
-  if (slab.put(set, index.value)) [[unlikely]] settle(slab, page);
+  if (!index.exact || index.value >= set.block_count) [[unlikely]]
+    return false;
+  if ((set.word >> index.value & 1) != 0) [[unlikely]]
+    return false;
+  if (slab.put(set, index.value)) [[unlikely]]
+    settle(slab, page);
   return true;
 }
 
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
   const auto accepts = [=](const Slab& slab) { return slab.fits(size) && slab.serves(align); };
-  if (put_back(block, accepts)) [[likely]] return Status::ok;
+  if (put_back(block, accepts)) [[likely]]
+    return Status::ok;
   return deallocate_slowly(block, size, align);
 }
 
 [[gnu::always_inline]] inline Status Heap::free(void* block) {
-  if (put_back(block, [](const Slab&) { return true; })) [[likely]] return Status::ok;
+  if (put_back(block, [](const Slab&) { return true; })) [[likely]]
+    return Status::ok;
   return free_slowly(block);
 }
 

@@ -1,11 +1,11 @@
 // Large blocks: one block is one run of pages. A request is trimmed to whole pages; the page layer keeps the surplus.
 //
-// A pointer into the middle of a large block has to be told from one into free memory without a walk. So the head leaves hints in the
-// descriptors of a few pages inside, placed as a Fenwick tree places its partial sums (P. M. Fenwick, "A new data structure for cumulative
-// frequency tables", Software: Practice and Experience 24(3), 1994): of the pages on the way from any page inside to zero, each got by
-// clearing the lowest bit of the one before, one is the head or has a hint. A hint is believed only if the head that it names
-// is live and reaches the page, so hints are never cleaned up. There are at most as many as orders, and none where the run is
-// naturally aligned.
+// A pointer into the middle of a large block has to be told from one into free memory without a walk. So the head leaves hints in
+// the descriptors of a few pages inside, placed as a Fenwick tree places its partial sums (P. M. Fenwick, "A new data structure
+// for cumulative frequency tables", Software: Practice and Experience 24(3), 1994): of the pages on the way from any page inside
+// to zero, each got by clearing the lowest bit of the one before, one is the head or has a hint. A hint is believed only if the
+// head that it names is live and reaches the page, so hints are never cleaned up. There are at most as many as orders, and none
+// where the run is naturally aligned.
 #pragma once
 
 #include "slabheap/core/page_allocator.hpp"

@@ -20,8 +20,8 @@ class PageAllocator {
   /// Adds a region (see Regions::add) and files its pages as one free run.
   [[nodiscard]] Status add(Span span, const RegionPlan& plan, std::size_t extra, bool is_zero, std::uint32_t tag);
 
-  /// The first of so many pages, its number and address a multiple of `alignment` pages; `no_page` if no free run holds them. The caller
-  /// owns them and says so in the head's descriptor.
+  /// The first of so many pages, its number and address a multiple of `alignment` pages; `no_page` if no free run holds them. The
+  /// caller owns them and says so in the head's descriptor.
   [[nodiscard]] PageNumber take(Pages pages, Pages alignment);
   /// Takes exactly these pages, which follow a run in use, if all of them are free.
   [[nodiscard]] bool take_at(Run run);

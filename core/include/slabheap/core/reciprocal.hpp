@@ -1,8 +1,8 @@
 // Division by a block size, and whether it leaves a remainder, by one multiplication.
 //
-// Source: D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation", Software: Practice and Experience 49(6), 2019: with
-// c = ceil(2^64 / d), the quotient of n is the high word of c * n, and d divides n if and only if the low word is below c, for n and
-// d below 2^32.
+// Source: D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation", Software: Practice and Experience 49(6), 2019:
+// with c = ceil(2^64 / d), the quotient of n is the high word of c * n, and d divides n if and only if the low word is below c,
+// for n and d below 2^32.
 #pragma once
 
 #include <cstddef>

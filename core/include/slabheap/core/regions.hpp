@@ -32,9 +32,9 @@ struct RegionPlan {
 /// A region. It stands in its own metadata, in front of its descriptors.
 struct Region {
   // What the fast paths read (see PageView).
-  Address pages_start;    ///< address of the first page
+  Address pages_start;  ///< address of the first page
   std::size_t pages_bytes;
-  Page* pages;            ///< a descriptor for each page
+  Page* pages;                    ///< a descriptor for each page
   std::uint16_t* head_distances;  ///< pages back to the head of the set that holds the page; a hint where no set does
 
   PageNumber* previous;  ///< backward links of the list that a page is on

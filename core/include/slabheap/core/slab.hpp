@@ -1,14 +1,15 @@
-// A slab: all sets of one size class. A set is a run of pages cut into at most 64 blocks; its free blocks are the bits of one word.
+// A slab: all sets of one size class. A set is a run of pages cut into at most 64 blocks; its free blocks are the bits of one
+// word.
 //
 // Where a set stands:
 //   current     the one that allocations come from; it may be partial, full or empty
 //   listed      partial, and not current
 //   unlisted    full, and not current
-// An empty set that is not current goes back to the page layer; an empty current one is kept back, one a slab, until something else
-// has a free block to offer or the heap wants its pages.
+// An empty set that is not current goes back to the page layer; an empty current one is kept back, one a slab, until something
+// else has a free block to offer or the heap wants its pages.
 //
-// `Page::countdown` spares the free path a look at what a set was before: it counts the frees until the set has to move. That is the
-// number of used blocks (then the set is empty), but 1 for an unlisted set, which is listed by its next free.
+// `Page::countdown` spares the free path a look at what a set was before: it counts the frees until the set has to move. That is
+// the number of used blocks (then the set is empty), but 1 for an unlisted set, which is listed by its next free.
 //
 // I4: a set's word has no bit beyond its blocks; a set is listed if and only if it has a used and a free block and is not
 // current; an empty set is current.
@@ -109,7 +110,8 @@ class Slab {
 [[gnu::always_inline]] inline void* Slab::take() {
   Page& set = *current_;
   const std::uint64_t free = set.word;
-  if (free == 0) [[unlikely]] return nullptr;
+  if (free == 0) [[unlikely]]
+    return nullptr;
   set.word = free & (free - 1);
   ++set.countdown;
   ++allocations_;
