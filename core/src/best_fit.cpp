@@ -131,7 +131,7 @@ Pages BestFit::longest(const Regions& regions) const {
   return longest;
 }
 
-bool BestFit::files(const Regions& regions, PageNumber head) const {
+bool BestFit::files(const Regions& regions, PageNumber head) {
   const Region& region = regions.of(head);
   const Run run = run_at(regions, head);
   if (run.pages.count > 1) {

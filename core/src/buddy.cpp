@@ -69,7 +69,7 @@ void Buddy::give(Regions& regions, Run run) {
 
 Pages Buddy::longest(const Regions& /*regions*/) const { return {std::bit_floor(filed_orders_)}; }
 
-bool Buddy::files(const Regions& regions, PageNumber head) const {
+bool Buddy::files(const Regions& regions, PageNumber head) {
   const Page& page = regions.page(head);
   if (page.word > size_of(order_count - 1).count || !is_power_of_two(static_cast<std::size_t>(page.word))) return false;
   const auto order = static_cast<unsigned>(std::countr_zero(page.word));

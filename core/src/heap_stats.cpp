@@ -30,7 +30,7 @@ Pages Heap::longest_free() const {
   const auto kept = [this](PageNumber head) -> Pages {
     const Region& region = regions().of(head);
     const Page& page = region.page(head);
-    const bool is_empty_set = page.kind == PageKind::set && slabs()[page.class_index].is_empty(page);
+    const bool is_empty_set = page.kind == PageKind::set && is_empty(page);
     return is_empty_set ? run_at(region, head).pages : Pages{};
   };
   Pages longest = pages_.longest();

@@ -12,9 +12,10 @@ std::uint32_t pages_holding(std::size_t bytes, unsigned page_shift) {
   return static_cast<std::uint32_t>(((bytes - 1) >> page_shift) + 1);
 }
 
-}  // namespace
+/// Stands for a current set where there is none: full, so that it is never written to.
+constexpr Page no_set{};
 
-const Page Slab::no_set{};
+}  // namespace
 
 SetShape SetShape::fit(std::size_t block_bytes, Pages pages, std::size_t most, unsigned page_shift) {
   const std::size_t fitting = (std::size_t{pages.count} << page_shift) / block_bytes;
@@ -43,7 +44,8 @@ SetShape SetShape::aim(std::size_t block_bytes, std::size_t set_blocks, unsigned
 }
 
 Slab::Slab(std::uint8_t index, std::size_t block_bytes, std::size_t smallest, std::size_t set_blocks, const PageAllocator& pages)
-    : reciprocal_{static_cast<std::uint32_t>(block_bytes)},
+    : current_{const_cast<Page*>(&no_set)},
+      reciprocal_{static_cast<std::uint32_t>(block_bytes)},
       block_bytes_{static_cast<std::uint32_t>(block_bytes)},
       smallest_{static_cast<std::uint32_t>(smallest)},
       size_span_{static_cast<std::uint32_t>(block_bytes - smallest)},

@@ -29,7 +29,7 @@ class Validator {
   [[nodiscard]] bool runs_cover_the_pages();
   [[nodiscard]] bool run_is_sound(const Region& region, PageNumber head, Run& run);
   [[nodiscard]] bool set_is_sound(const Region& region, Run run);
-  [[nodiscard]] bool set_is_placed(const Slab& slab, Run run, const Page& page) const;
+  [[nodiscard]] static bool set_is_placed(const Slab& slab, Run run, const Page& page);
   [[nodiscard]] bool slabs_agree() const;
   [[nodiscard]] bool sums_agree() const;
 
@@ -114,13 +114,13 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   tally.pages += run.pages;
   tally.blocks += page.block_count;
   tally.used += page.block_count - bit_count(page.word);
-  const bool is_partial = page.word != 0 && !slab.is_empty(page);
+  const bool is_partial = page.word != 0 && !is_empty(page);
   if (is_partial && slab.current() != run.first) ++tally.to_list;
   return set_is_placed(slab, run, page);
 }
 
 /// I4 for the place. Whether a set that should be listed is, the length of the list tells.
-bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page) const {
+bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page) {
   const unsigned used = page.block_count - bit_count(page.word);
   if (slab.current() == run.first) return page.countdown == used;
   if (used == 0) return false;
@@ -139,8 +139,7 @@ bool Validator::slabs_agree() const {
     const bool is_sound = regions.is_sound(slab.list(), tally.to_list, [&](PageNumber set) {
       const Page& page = regions.page(set);
       ++listed;
-      return page.kind == PageKind::set && page.class_index == i && page.word != 0 && !slab.is_empty(page) &&
-             set != slab.current();
+      return page.kind == PageKind::set && page.class_index == i && page.word != 0 && !is_empty(page) && set != slab.current();
     });
     if (!is_sound || listed != tally.to_list) return false;
     if (slab.current() == no_page) continue;

@@ -16,7 +16,7 @@ std::vector<Setup> setups() {
   const std::vector<std::size_t> odd = {9, 24, 100, 333, 1000, 3000, 5001, 20000};
   std::vector<Setup> setups;
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
-    const auto add = [&](std::vector<std::size_t> regions, std::size_t page_bytes = 0, std::size_t misalignment = 0,
+    const auto add = [&](const std::vector<std::size_t>& regions, std::size_t page_bytes = 0, std::size_t misalignment = 0,
                          HeapPageLayer pages = HEAP_PAGE_LAYER_PRESET, std::size_t set_blocks = 0,
                          const std::vector<std::size_t>& classes = {}) {
       setups.push_back({preset, classes, set_blocks, page_bytes, pages, regions, misalignment});

@@ -27,6 +27,7 @@ bool is_clear(const HeapRun& run) { return run.used == 0; }
 
 /// The longest stretch that one request could get, by looking at every stretch.
 std::size_t longest_clear(const std::vector<HeapRun>& runs, HeapPageLayer layer, std::size_t page_bytes) {
+  REQUIRE(page_bytes != 0);
   std::size_t longest = 0;
   std::uintptr_t start = 0;
   std::uintptr_t end = 0;
@@ -157,7 +158,7 @@ void Model::erase(std::uintptr_t address) {
   blocks_.erase(address);
 }
 
-void Model::check_contents(std::uintptr_t address, const Block& block, std::size_t bytes) const {
+void Model::check_contents(std::uintptr_t address, const Block& block, std::size_t bytes) {
   const auto* contents = reinterpret_cast<const unsigned char*>(address);
   CHECK(std::all_of(contents, contents + bytes, [&](unsigned char byte) { return byte == block.fill; }));
 }

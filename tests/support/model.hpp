@@ -55,9 +55,9 @@ class Model {
 
   /// One operation each; the answer and the contents are checked. They return the block's address, 0 if there was no memory.
   std::uintptr_t allocate(std::size_t size, std::size_t align, bool zeroed = false);
-  std::uintptr_t reallocate(std::uintptr_t block, std::size_t new_size);
-  void deallocate(std::uintptr_t block);
-  void free(std::uintptr_t block);
+  std::uintptr_t reallocate(std::uintptr_t address, std::size_t new_size);
+  void deallocate(std::uintptr_t address);
+  void free(std::uintptr_t address);
   void reset();
   void trim();
   /// Adds the next region of the setup; false if there is none left.
@@ -75,8 +75,8 @@ class Model {
  private:
   void insert(std::uintptr_t address, const Block& block);
   [[nodiscard]] std::size_t& used_bytes_for(const Block& block);
-  void erase(std::uintptr_t block);
-  void check_contents(std::uintptr_t address, const Block& block, std::size_t bytes) const;
+  void erase(std::uintptr_t address);
+  static void check_contents(std::uintptr_t address, const Block& block, std::size_t bytes);
   void check_statistics() const;
   void check_runs(const HeapStats& stats) const;
   [[nodiscard]] std::size_t run_alignment(std::size_t block_bytes) const;

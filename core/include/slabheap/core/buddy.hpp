@@ -21,7 +21,7 @@ class Buddy {
   [[nodiscard]] Pages longest(const Regions& regions) const;
   template <typename Kept>
   [[nodiscard]] Pages reach(const Regions& regions, Run run, Kept kept) const;
-  [[nodiscard]] bool files(const Regions& regions, PageNumber head) const;
+  [[nodiscard]] static bool files(const Regions& regions, PageNumber head);
   [[nodiscard]] bool holds(const Regions& regions, std::uint64_t count) const;
   [[nodiscard]] static Pages natural_alignment(Pages pages) { return {std::bit_ceil(pages.count)}; }
 

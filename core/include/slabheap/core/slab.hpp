@@ -32,7 +32,12 @@ struct SetShape {
 };
 
 /// The bits of a set with all its blocks free.
-[[nodiscard]] constexpr std::uint64_t all_free(std::uint32_t blocks) { return ~std::uint64_t{0} >> (64 - blocks); }
+[[nodiscard]] constexpr std::uint64_t all_free(std::uint32_t blocks) {
+  return blocks == 0 ? 0 : ~std::uint64_t{0} >> (max_set_blocks - blocks);
+}
+
+/// Whether no block of a set is in use.
+[[nodiscard]] constexpr bool is_empty(const Page& set) { return set.word == all_free(set.block_count); }
 
 class Slab {
  public:
@@ -74,7 +79,6 @@ class Slab {
   [[nodiscard]] const Regions::List& list() const { return partial_; }
   /// The run of a set of this slab.
   [[nodiscard]] Run run_of(PageNumber set, const Page& page, unsigned page_shift) const;
-  [[nodiscard]] bool is_empty(const Page& set) const { return set.word == all_free(set.block_count); }
 
  private:
   void make_current(const PageAllocator& pages, PageNumber set);
@@ -83,10 +87,8 @@ class Slab {
   void release(PageAllocator& pages, PageNumber set);
   void settle_empty(PageAllocator& pages, PageNumber set);
 
-  static const Page no_set;  // stands for a current set where there is none; full, and never written to
-
   // What the fast paths touch, one cache line.
-  Page* current_ = const_cast<Page*>(&no_set);
+  Page* current_;
   Address current_start_ = 0;
   Reciprocal reciprocal_;
   std::size_t beyond_alignment_;  // the bits of an alignment that blocks do not honour
