@@ -1,0 +1,35 @@
+# Thin: what each target does stands in tools/, CMakePresets.json and the scripts that it calls.
+.PHONY: test demo lint format header bench clean help
+
+help: ## Says what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+test: ## All tests of all layers
+	tools/bootstrap test
+	cmake --preset tests
+	cmake --build --preset tests
+	ctest --preset tests
+
+demo: ## Records a real program, replays it, draws what it did
+	tools/bootstrap demo
+	tools/venv
+	build/venv/bin/python examples/demo.py
+
+lint: ## Every linter and type checker
+	tools/bootstrap lint
+	tools/venv
+	tools/lint
+
+format: ## Formats all sources
+	tools/bootstrap lint
+	tools/venv
+	tools/format
+
+header: ## Prints the C header anew from the Rust declarations
+	cd rust && SLABHEAP_BLESS=1 cargo test --package slabheap-sys --test header
+
+bench: ## The benchmark against other allocators
+	cd bench && cargo run --release -- speed
+
+clean: ## Removes what was built
+	rm -rf build
