@@ -179,7 +179,12 @@ class Heap(HeapBase):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
+        try:
+            self.close()
+        except BufferError:
+            if error is None:
+                raise
+            # What went wrong first is what matters; its traceback may well hold the view. The heap ends with its last reference.
 
     def close(self) -> None:
         """Ends the heap and all of its blocks; mapped memory goes back to the OS, a buffer to its owner. A second call does nothing.

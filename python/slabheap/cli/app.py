@@ -152,7 +152,7 @@ _RESULT_COLUMNS = ["allocator", "Mops/s", "requested", "used", "held", "ratio", 
 def _result_row(result: Result) -> list[str]:
     return [
         result.label,
-        f"{result.operations_per_second / 1e6:.1f}",
+        f"{result.operations_per_second / 1e6:.1f}" if result.all_seconds else "not timed",
         bytes_cell(result.peak_requested_bytes),
         bytes_cell(result.peak_used_bytes),
         bytes_cell(result.peak_held_bytes),
