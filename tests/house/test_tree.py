@@ -1,0 +1,71 @@
+"""What holds for the tree as a whole: one version, no strangers' paths, links that lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import slabheap
+
+ROOT = Path(__file__).parents[2]
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Files that belong to the tree. Outside a clone, all that are there."""
+    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, check=False, capture_output=True, text=True)
+    names = [name for name in listed.stdout.split("\0") if name]
+    assert names, f"git lists no file of {patterns}: {listed.stderr}"
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+def project_version() -> str:
+    """The version's one place: CMakeLists.txt."""
+    found = re.search(r"^\s*VERSION (\d+\.\d+\.\d+)", (ROOT / "CMakeLists.txt").read_text(), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def test_every_language_has_the_version_of_the_project() -> None:
+    version = project_version()
+    assert slabheap.__version__ == version
+    shared = tomllib.loads((ROOT / "rust/Cargo.toml").read_text()).get("workspace", {}).get("package", {})
+    crates = [tomllib.loads(manifest.read_text())["package"]["version"] for manifest in ROOT.glob("rust/*/Cargo.toml")]
+    assert crates
+    for crate in crates:
+        assert (shared["version"] if crate == {"workspace": True} else crate) == version
+    assert re.search(rf"^## {re.escape(version)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+def test_no_file_names_a_path_of_a_machine() -> None:
+    strange = re.compile(rb"/(?:home|root|Users)/\w|/work/[a-z]")
+    own = Path(__file__)
+    named = [str(path.relative_to(ROOT)) for path in tracked() if path != own and strange.search(path.read_bytes())]
+    assert named == []
+
+
+def test_sources_fit_in_the_head() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in tracked("*.hpp", "*.cpp", "*.c", "*.py", "*.pyi", "*.rs", "*.sh")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    # The declarations of the C interface are one file, since cbindgen prints one header from them.
+    assert set(long) <= {"rust/slabheap-sys/src/lib.rs"}
+
+
+def test_every_link_in_the_documents_leads_to_a_file() -> None:
+    dead = [
+        (str(document.relative_to(ROOT)), target)
+        for document in tracked("*.md")
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
+        if "://" not in target and not (document.parent / target).exists()
+    ]
+    assert dead == []
+
+
+def test_scripts_can_be_run() -> None:
+    first_lines = {path: path.read_bytes()[:2] for path in tracked("tools/*", "*.sh", ".ci/run")}
+    assert all(first == b"#!" for first in first_lines.values()), first_lines
+    assert [path for path in first_lines if not path.stat().st_mode & 0o100] == []
