@@ -9,11 +9,12 @@ namespace slabheap {
 inline constexpr std::uint32_t tag_callers = 0;
 inline constexpr std::uint32_t tag_mapped = 1;
 
-/// Larger runs than this gain nothing from natural alignment in memory.
-inline constexpr std::size_t max_map_alignment = std::size_t{1} << 30;
+/// Beyond this, address space is too dear to be spent on alignment.
+inline constexpr std::size_t max_map_alignment = std::size_t{1} << (sizeof(std::size_t) > 4 ? 40 : 26);
 
 /// Calls `use(span, is_zero, tag)` with the caller's memory, or with so many mapped bytes if there is none; unmaps them unless
-/// the answer is ok. Mapped memory is as aligned as it is long, so that a buddy allocator finds long runs in it.
+/// the answer is ok. Mapped memory is as aligned as it is long, so that a buddy allocator finds long runs in it, the same ones in
+/// each run of a program.
 template <typename Use>
 [[nodiscard]] Status with_memory(void* memory, std::size_t bytes, Use use) {
   if (memory != nullptr) return use(Span{reinterpret_cast<Address>(memory), bytes}, false, tag_callers);

@@ -46,7 +46,7 @@ std::size_t environment_or(const char* name, std::size_t otherwise) {
 
 TEST_CASE("heaps of every shape do what the reference model does, and every invariant holds after every step") {
   const std::size_t seed = environment_or("SLABHEAP_SEED", 1);
-  const std::size_t steps = environment_or("SLABHEAP_STEPS", 3000);
+  const std::size_t steps = environment_or("SLABHEAP_STEPS", 20000);
   const std::size_t stride = environment_or("SLABHEAP_STRIDE", 1);
   for (const Setup& setup : setups()) {
     INFO(setup.name() << ", SLABHEAP_SEED=" << seed);
