@@ -14,12 +14,11 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 import zstandard
-from typing_extensions import Self
 
 from slabheap.events import EVENT, Events, Operation, is_allocation
 

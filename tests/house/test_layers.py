@@ -12,7 +12,11 @@ ROOT = Path(__file__).parents[2]
 # What a file of a folder may include, as prefixes; <...> headers are listed apart.
 MAY_INCLUDE = {
     "core": ("slabheap/core/",),
-    "capi": ("slabheap/core/", "slabheap/slabheap.h", *(f"{name}.hpp" for name in ("invalid_free", "memory_source", "os", "status_text", "translation"))),
+    "capi": (
+        "slabheap/core/",
+        "slabheap/slabheap.h",
+        *("invalid_free.hpp", "memory_source.hpp", "os.hpp", "status_text.hpp", "translation.hpp"),
+    ),
     "python/native": ("slabheap/slabheap.h", "module/", "record/", "replay/", "trace/", "pybind11/"),
 }
 
@@ -20,12 +24,13 @@ MAY_INCLUDE = {
 FREESTANDING = {"bit", "compare", "concepts", "cstddef", "cstdint", "limits", "new", "type_traits"}
 
 # The core's headers bottom-up: each includes only what stands before it.
-CORE_ORDER = (
-    "units status limits memory reciprocal page regions page_layer buddy best_fit page_allocator slab large_blocks options heap".split()
-)
+CORE_ORDER = [
+    *("units", "status", "limits", "memory", "reciprocal", "page", "regions", "page_layer", "buddy", "best_fit"),
+    *("page_allocator", "slab", "large_blocks", "options", "heap"),
+]
 
 # Of the packages of Python, what each module may import from the package.
-PYTHON_ORDER = "_core errors options events heap tracefile trace recording replay plot __init__ cli".split()
+PYTHON_ORDER = ["_core", "errors", "options", "events", "heap", "tracefile", "trace", "recording", "replay", "plot", "__init__", "cli"]
 
 
 def sources(folder: str) -> list[Path]:

@@ -39,14 +39,14 @@ SetBlocks = Annotated[int | None, typer.Option(help="Blocks that a set aims at, 
 PageBytes = Annotated[int | None, typer.Option(help="Bytes of a page, a power of two, 512 to 65536.")]
 
 
-class PresetName(str, enum.Enum):
+class PresetName(enum.StrEnum):
     """A preset of slabheap."""
 
     CLASSIC = "classic"
     COMPACT = "compact"
 
 
-class PageLayerName(str, enum.Enum):
+class PageLayerName(enum.StrEnum):
     """A page layer of slabheap."""
 
     BUDDY = "buddy"
