@@ -146,6 +146,23 @@ TEST_CASE("metadata is at most 1 % of a classic heap of 1 MiB") {
   }
 }
 
+TEST_CASE("used metadata grows with the pages handed out so far, by what a page costs, and never shrinks") {
+  TestHeap heap{mib, HEAP_PRESET_COMPACT};
+  const HeapStats fresh = heap.stats();
+  CHECK(fresh.used_metadata_bytes < fresh.metadata_bytes);
+  void* block = heap_allocate(heap, 10 * std::size_t{1024}, 8);
+  REQUIRE(block != nullptr);
+  const std::size_t grown = heap.stats().used_metadata_bytes - fresh.used_metadata_bytes;
+  const std::size_t page_metadata = grown / 10;
+  CHECK(grown == 10 * page_metadata);
+  CHECK(fresh.metadata_bytes - fresh.used_metadata_bytes == fresh.total_bytes / 1024 * page_metadata);
+  CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
+  CHECK(heap.stats().used_metadata_bytes == fresh.used_metadata_bytes + grown);
+  void* all = heap_allocate(heap, heap.stats().largest_free_bytes, 8);
+  CHECK(heap.stats().used_metadata_bytes > fresh.used_metadata_bytes + grown);
+  CHECK(heap_free(heap, all) == HEAP_STATUS_OK);
+}
+
 TEST_CASE("no class can hoard: each can grow by a 64th of the heap at once") {
   TestHeap heap{mib};
   for (std::size_t size = 64; size <= 4096; size *= 2) {
