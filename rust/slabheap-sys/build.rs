@@ -16,6 +16,9 @@ fn main() {
         return; // documentation needs no library
     }
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    for folder in ["core/include", "core/src", "capi/include", "capi/src"] {
+        println!("cargo:rerun-if-changed={}", root.join(folder).display());
+    }
     let version = std::env::var("CARGO_PKG_VERSION").expect("cargo sets it");
     cc::Build::new()
         .cpp(true)
@@ -24,7 +27,7 @@ fn main() {
         .define("SLABHEAP_VERSION", format!("\"{version}\"").as_str())
         .include(root.join("core/include"))
         .include(root.join("capi/include"))
-        .flags(["-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fvisibility=hidden"])
+        .flags(["-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fvisibility=hidden"])
         .files(sources(&root.join("core/src")))
         .files(sources(&root.join("capi/src")).into_iter().filter(|file| is_wanted(file)))
         .compile("slabheap");
@@ -32,7 +35,6 @@ fn main() {
 
 /// The C++ sources in a folder, in a fixed order.
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    println!("cargo:rerun-if-changed={}", folder.display());
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.expect("a folder can be read on").path())

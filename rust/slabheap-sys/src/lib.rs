@@ -103,8 +103,7 @@ pub struct Heap {
 
 /// Called when there is no memory for a request of `size` bytes at `align`. It may call heap_add_memory(), heap_trim() and every
 /// function that takes a `const Heap *`, and nothing else, on this heap. True: the request is tried once more. False: it fails.
-pub type HeapOutOfMemory =
-    Option<unsafe extern "C" fn(context: *mut c_void, heap: *mut Heap, size: usize, align: usize) -> bool>;
+pub type HeapOutOfMemory = Option<unsafe extern "C" fn(context: *mut c_void, heap: *mut Heap, size: usize, align: usize) -> bool>;
 
 /// What a heap is made with. Start from heap_options_default() and set what should differ; zero and NULL stand for the default.
 #[repr(C)]
