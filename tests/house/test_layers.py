@@ -30,7 +30,22 @@ CORE_ORDER = [
 ]
 
 # Of the packages of Python, what each module may import from the package.
-PYTHON_ORDER = ["_core", "errors", "options", "events", "heap", "tracefile", "trace", "recording", "replay", "plot", "__init__", "cli"]
+PYTHON_ORDER = [
+    "_core",
+    "errors",
+    "options",
+    "events",
+    "heap",
+    "tracefile",
+    "trace",
+    "recording",
+    "replay",
+    "workloads",
+    "classes",
+    "plot",
+    "__init__",
+    "cli",
+]
 
 
 def sources(folder: str) -> list[Path]:
