@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer
 
 from slabheap._core import Block, HeapBase
-from slabheap.options import PageLayer, Preset, choice_of, count
+from slabheap.options import PageLayer, Preset, alignment, choice_of, count
 
 __all__ = ["RUN_KINDS", "Block", "ClassStats", "Heap", "Stats", "UsableSize"]
 
@@ -20,8 +20,13 @@ __all__ = ["RUN_KINDS", "Block", "ClassStats", "Heap", "Stats", "UsableSize"]
 RUN_KINDS = ("free", "set", "large")
 
 
-def _address_of(block: Block | int) -> int:
-    return count("block", block) if isinstance(block, int) else block.address
+def _target(block: Block | SupportsIndex) -> Block | int:
+    """What is to be freed, if it is a block or an address."""
+    if isinstance(block, Block):
+        return block
+    if not isinstance(block, SupportsIndex):
+        raise TypeError(f"block must be a Block or an address, not of the type {type(block).__name__}")
+    return count("block", block)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +122,8 @@ class Heap(HeapBase):
         set_blocks: The blocks that a set aims at, 1 to 64.
         page_bytes: Bytes of a page, a power of two, 512 to 65536.
         pages: The page layer, "buddy" or "best_fit".
-        out_of_memory: Called with the size and alignment of a request that there is no memory for. It may add memory to the heap;
-            True asks for one more try. What it raises, the request raises.
+        out_of_memory: Called with the size and alignment of a request that there is no memory for. It may add memory to the heap, or
+            free blocks; True asks for one more try. What it raises, the request raises.
 
     Raises:
         ValueError: An option is out of range; the message says which.
@@ -144,7 +149,6 @@ class Heap(HeapBase):
         pages: PageLayer | None = None,
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> None:
-        super().__init__()
         choice = choice_of(bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages)
         self._open(choice, None, out_of_memory)
 
@@ -170,8 +174,9 @@ class Heap(HeapBase):
             ...     heap.stats().total_bytes
             61440
         """
+        if buffer is None:
+            raise TypeError("memory must be a writable buffer, not None")
         heap = cls.__new__(cls)
-        HeapBase.__init__(heap)
         choice = choice_of(0, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages)
         heap._open(choice, buffer, out_of_memory)
         return heap
@@ -209,11 +214,11 @@ class Heap(HeapBase):
             MemoryError: There is no memory for it.
             ValueError: `align` is no power of two, or the heap is closed.
         """
-        return self._allocate(count("size", size), count("align", align), zeroed=False)
+        return self._allocate(count("size", size), alignment(align), zeroed=False)
 
     def allocate_zeroed(self, size: int, align: int = 8) -> Block:
         """Like `allocate`, with every byte zero."""
-        return self._allocate(count("size", size), count("align", align), zeroed=True)
+        return self._allocate(count("size", size), alignment(align), zeroed=True)
 
     def reallocate(self, block: Block, new_size: int) -> Block:
         """Gives a block a new size; its first bytes, as many as both sizes have, stay. The old `Block` is freed, moved or not.
@@ -223,9 +228,11 @@ class Heap(HeapBase):
             DoubleFree: The block was freed before.
             MemoryError: There is no memory for it; the block is as it was.
         """
+        if not isinstance(block, Block):
+            raise TypeError(f"block must be a Block, not of the type {type(block).__name__}")
         return self._reallocate(block, count("new_size", new_size))
 
-    def deallocate(self, block: Block | int, size: int | None = None, align: int | None = None) -> None:
+    def deallocate(self, block: Block | SupportsIndex, size: int | None = None, align: int | None = None) -> None:
         """Frees a block, and checks its layout.
 
         Args:
@@ -239,19 +246,17 @@ class Heap(HeapBase):
             BufferError: There is a view on the block.
             ValueError: `align` is no power of two, the size of an address is missing, or the heap is closed.
         """
-        if isinstance(block, int):
-            if size is None:
-                raise ValueError("the size of the block at an address has to be given; free() does without")
-            address, align = block, 8 if align is None else align
-        else:
-            address = block.address
-            size = block.size if size is None else size
-            align = block.align if align is None else align
-        self._deallocate(count("block", address), count("size", size), count("align", align))
+        target = _target(block)
+        if isinstance(target, Block):
+            size = target.size if size is None else size
+            align = target.align if align is None else align
+        elif size is None:
+            raise ValueError("the size of the block at an address has to be given; free() does without")
+        self._deallocate(target, count("size", size), alignment(8 if align is None else align))
 
-    def free(self, block: Block | int) -> None:
+    def free(self, block: Block | SupportsIndex) -> None:
         """Frees a block, given as such or by its address, whatever its layout. Raises what `deallocate` raises."""
-        self._free(_address_of(block))
+        self._free(_target(block))
 
     def add_memory(self, memory: Buffer | int) -> None:
         """Adds a region: a writable buffer, held until the heap is closed, or so many bytes mapped from the OS.
@@ -261,7 +266,7 @@ class Heap(HeapBase):
             MemoryError: The OS gives none.
             BufferError: The buffer is not writable or not contiguous.
         """
-        self._add_memory(count("memory", memory) if isinstance(memory, int) else memory)
+        self._add_memory(count("memory", memory) if isinstance(memory, int | np.integer) else memory)
 
     def usable_size(self, size: int, align: int = 8) -> UsableSize:
         """What a request asks for and what its block would hold, in bytes.
@@ -269,14 +274,14 @@ class Heap(HeapBase):
         Raises:
             ValueError: `align` is no power of two, or a number is out of range.
         """
-        usable = UsableSize(*self._usable_size(count("size", size), count("align", align)))
+        usable = UsableSize(*self._usable_size(count("size", size), alignment(align)))
         if usable.max == 0:
-            raise ValueError(f"no block has {size} bytes at an alignment of {align}: align must be a power of two")
+            raise ValueError(f"no block has {size} bytes at an alignment of {align}")
         return usable
 
-    def block_size(self, block: Block | int) -> int:
-        """The bytes that a live block holds; 0 if there is none at that address."""
-        return self._block_size(_address_of(block))
+    def block_size(self, block: Block | SupportsIndex) -> int:
+        """The bytes that a live block of this heap holds; 0 if it is none, or if there is none at that address."""
+        return self._block_size(_target(block))
 
     def stats(self) -> Stats:
         """Every figure at once. Cost: some steps for each size class."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, SupportsIndex, TypeAlias
 
 from slabheap._core import HeapChoice
 
-__all__ = ["PageLayer", "Preset", "choice_of", "count"]
+__all__ = ["PageLayer", "Preset", "alignment", "choice_of", "count"]
 
 Preset: TypeAlias = Literal["classic", "compact"]
 PageLayer: TypeAlias = Literal["buddy", "best_fit"]
@@ -17,15 +18,40 @@ _PRESETS: dict[str, int] = {"classic": 0, "compact": 1}
 _PAGE_LAYERS: dict[str, int] = {"buddy": 1, "best_fit": 2}
 
 
-def count(name: str, value: int) -> int:
-    """The value, if it is a number that the C interface can take; ValueError otherwise."""
-    if not 0 <= value < 1 << 64:
-        raise ValueError(f"{name} must be from 0 to 2^64 - 1, but is {value}")
-    return value
+def count(name: str, value: SupportsIndex) -> int:
+    """The value as a number that the C interface can take.
+
+    Raises:
+        TypeError: It is no integer.
+        ValueError: It is negative, or has more than 64 bits.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not of the type {type(value).__name__}") from None
+    if not 0 <= number < 1 << 64:
+        raise ValueError(f"{name} must be from 0 to 2^64 - 1, but is {number}")
+    return number
+
+
+def alignment(value: SupportsIndex) -> int:
+    """The value as an alignment; raises what `count` raises, and ValueError if it is no power of two."""
+    align = count("align", value)
+    if align.bit_count() != 1:
+        raise ValueError(f"align must be a power of two, not {align}")
+    return align
+
+
+def _classes(sizes: Sequence[int]) -> list[int]:
+    try:
+        each = list(sizes)
+    except TypeError:
+        raise TypeError(f"classes must be a sequence of block sizes, not of the type {type(sizes).__name__}") from None
+    return [count("a size class", size) for size in each]
 
 
 def _number_of(name: str, value: str, numbers: dict[str, int]) -> int:
-    if value not in numbers:
+    if not isinstance(value, str) or value not in numbers:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, numbers))}, not {value!r}")
     return numbers[value]
 
@@ -47,7 +73,7 @@ def choice_of(
     return HeapChoice(
         bytes=count("bytes", bytes),
         preset=_number_of("preset", preset, _PRESETS),
-        classes=None if classes is None else [count("a size class", int(size)) for size in classes],
+        classes=None if classes is None else _classes(classes),
         set_blocks=0 if set_blocks is None else count("set_blocks", set_blocks),
         page_bytes=0 if page_bytes is None else count("page_bytes", page_bytes),
         pages=0 if pages is None else _number_of("pages", pages, _PAGE_LAYERS),

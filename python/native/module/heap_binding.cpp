@@ -12,6 +12,12 @@ namespace {
 
 /// A heap as Python holds it.
 struct HeapObject {
+  HeapObject() = default;
+  /// Nobody can ask for memory any more; a callback that refers to a block would keep both for good.
+  ~HeapObject() { state->out_of_memory() = py::none(); }
+  HeapObject(const HeapObject&) = delete;
+  HeapObject& operator=(const HeapObject&) = delete;
+
   std::shared_ptr<HeapState> state = std::make_shared<HeapState>();
 };
 
@@ -55,11 +61,32 @@ BlockObject allocate(const HeapObject& heap, std::size_t size, std::size_t align
   return {heap.state, heap.state->allocate(size, align, zeroed)};
 }
 
+/// Refuses a block that is not this heap's, or not any more.
+void expect_live(const HeapObject& heap, const BlockObject& block) {
+  (void)heap.state->heap();
+  if (block.heap != heap.state) heap.state->refuse(HEAP_STATUS_NOT_OWNED, *block.state);
+  if (!block.state->is_live) heap.state->refuse(HEAP_STATUS_NOT_ALLOCATED, *block.state);
+}
+
 BlockObject reallocate(const HeapObject& heap, const BlockObject& block, std::size_t new_size) {
+  expect_live(heap, block);
   return {heap.state, heap.state->reallocate(*block.state, new_size)};
 }
 
-void* pointer_of(std::uintptr_t address) { return reinterpret_cast<void*>(address); }
+/// Where a block is that is given as such or by its address.
+void* target_of(const HeapObject& heap, const py::object& block) {
+  if (!py::isinstance<BlockObject>(block)) return reinterpret_cast<void*>(block.cast<std::uintptr_t>());
+  const auto& held = block.cast<const BlockObject&>();
+  expect_live(heap, held);
+  return held.state->address;
+}
+
+std::size_t block_size(const HeapObject& heap, const py::object& block) {
+  const ::Heap* c_heap = heap.state->heap();
+  if (!py::isinstance<BlockObject>(block)) return heap_block_size(c_heap, reinterpret_cast<void*>(block.cast<std::uintptr_t>()));
+  const auto& held = block.cast<const BlockObject&>();
+  return held.heap == heap.state && held.state->is_live ? heap_block_size(c_heap, held.state->address) : 0;
+}
 
 /// The buffer of a live block; a freed one, or one of a closed heap, has none.
 int get_buffer(PyObject* object, Py_buffer* view, int flags) {
@@ -89,8 +116,23 @@ int clear_heap(PyObject* object) {
   return 0;
 }
 
+/// Makes a heap that is closed, whether or not `__init__` is called after it.
+PyObject* new_heap(PyTypeObject* type, PyObject* /*args*/, PyObject* /*kwargs*/) {
+  PyObject* heap = py::detail::make_new_instance(type);
+  if (heap == nullptr) return nullptr;
+  try {
+    py::type::of<HeapObject>().attr("__init__")(py::handle(heap));
+  } catch (py::error_already_set& error) {
+    Py_DECREF(heap);
+    error.restore();
+    return nullptr;
+  }
+  return heap;
+}
+
 void bind_block(py::module_& module) {
   const auto slots = [](PyHeapTypeObject* type) {
+    type->ht_type.tp_flags |= Py_TPFLAGS_DISALLOW_INSTANTIATION;  // only a heap makes blocks
     type->ht_type.tp_as_buffer = &type->as_buffer;
     type->as_buffer.bf_getbuffer = get_buffer;
     type->as_buffer.bf_releasebuffer = release_buffer;
@@ -123,6 +165,7 @@ void bind_heap(py::module_& module) {
   const auto slots = [](PyHeapTypeObject* heap_type) {
     PyTypeObject* type = &heap_type->ht_type;
     type->tp_flags |= Py_TPFLAGS_HAVE_GC;
+    type->tp_new = new_heap;
     type->tp_traverse = visit_heap;
     type->tp_clear = clear_heap;
   };
@@ -138,14 +181,14 @@ void bind_heap(py::module_& module) {
       .def("_reallocate", reallocate, py::arg("block"), py::arg("new_size"))
       .def(
           "_deallocate",
-          [](const HeapObject& heap, std::uintptr_t address, std::size_t size, std::size_t align) {
-            heap.state->deallocate(pointer_of(address), size, align);
+          [](const HeapObject& heap, const py::object& block, std::size_t size, std::size_t align) {
+            heap.state->deallocate(target_of(heap, block), size, align);
           },
-          py::arg("address"), py::arg("size"), py::arg("align"))
+          py::arg("block"), py::arg("size"), py::arg("align"))
       .def(
-          "_free", [](const HeapObject& heap, std::uintptr_t address) { heap.state->free(pointer_of(address)); },
-          py::arg("address"))
-      .def("_stats", [](const HeapObject& heap) { return dict_of(heap_stats(heap.state->heap())); })
+          "_free", [](const HeapObject& heap, const py::object& block) { heap.state->free(target_of(heap, block)); },
+          py::arg("block"))
+      .def("_stats", [](const HeapObject& heap) { return dict_of(heap.state->stats()); })
       .def("_class_stats", class_stats_of)
       .def("_blocks", blocks_of)
       .def("_runs", runs_of)
@@ -159,10 +202,7 @@ void bind_heap(py::module_& module) {
             return py::make_tuple(usable.min, usable.max);
           },
           py::arg("size"), py::arg("align"))
-      .def(
-          "_block_size",
-          [](const HeapObject& heap, std::uintptr_t address) { return heap_block_size(heap.state->heap(), pointer_of(address)); },
-          py::arg("address"))
+      .def("_block_size", block_size, py::arg("block"))
       .def("_check", [](const HeapObject& heap) { raise_unless_ok(heap_check(heap.state->heap()), "checking the heap"); })
       .def("_trim", [](const HeapObject& heap) { return heap_trim(heap.state->heap()); })
       .def("_reset", [](const HeapObject& heap) { heap.state->reset(); })

@@ -1,6 +1,6 @@
 #include "module/heap_state.hpp"
 
-#include <bit>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -16,6 +16,14 @@ void raise_unless_ok(HeapStatus status, const std::string& what) {
 
 namespace {
 
+/// Raises what a status stands for where a region was to be made.
+void raise_unless_added(HeapStatus status, std::size_t bytes, const char* action) {
+  const std::string what = action + std::to_string(bytes) + " bytes";
+  // Options and addresses are known to be good by now.
+  if (status == HEAP_STATUS_INVALID_ARGUMENT) throw py::value_error(what + ": a region has at most 2^31 pages");
+  raise_unless_ok(status, what);
+}
+
 std::string text_of(const void* address) {
   return py::str("{:#x}").format(reinterpret_cast<std::uintptr_t>(address)).cast<std::string>();
 }
@@ -23,7 +31,10 @@ std::string text_of(const void* address) {
 }  // namespace
 
 HeldBuffer::HeldBuffer(const py::object& object) {
-  if (!PyObject_CheckBuffer(object.ptr())) throw py::type_error("memory must be a writable buffer, or a number of bytes to map");
+  if (!PyObject_CheckBuffer(object.ptr())) {
+    throw py::type_error("memory must be a writable buffer, not of the type " +
+                         py::str(py::type::of(object).attr("__name__")).cast<std::string>());
+  }
   auto view = std::make_unique<Py_buffer>();
   if (PyObject_GetBuffer(object.ptr(), view.get(), PyBUF_CONTIG) != 0) throw py::error_already_set();
   view_.reset(view.release());
@@ -43,14 +54,10 @@ void HeapState::open(HeapOptions options, const py::object& memory, const py::ob
     options.memory = memories_.back().start();
     options.bytes = memories_.back().bytes();
   }
-  if (!out_of_memory.is_none()) {
-    options.out_of_memory = call_out_of_memory;
-    options.context = this;
-    out_of_memory_ = out_of_memory;
-  }
+  out_of_memory_ = out_of_memory;
   const HeapStatus status = heap_new_with(&options, &heap_);
   if (status != HEAP_STATUS_OK) memories_.clear();
-  raise_unless_ok(status, "a heap of " + std::to_string(options.bytes) + " bytes");
+  raise_unless_added(status, options.bytes, "a heap of ");
 }
 
 void HeapState::close() {
@@ -81,12 +88,11 @@ void HeapState::refuse_views_on(void* block) const {
 void HeapState::add_memory(const py::object& memory_or_bytes) {
   if (PyLong_Check(memory_or_bytes.ptr())) {
     const auto bytes = memory_or_bytes.cast<std::size_t>();
-    raise_unless_ok(heap_add_memory(heap(), nullptr, bytes), "adding " + std::to_string(bytes) + " bytes");
+    raise_unless_added(heap_add_memory(heap(), nullptr, bytes), bytes, "adding ");
     return;
   }
   HeldBuffer memory{memory_or_bytes};
-  const std::string what = "adding " + std::to_string(memory.bytes()) + " bytes";
-  raise_unless_ok(heap_add_memory(heap(), memory.start(), memory.bytes()), what);
+  raise_unless_added(heap_add_memory(heap(), memory.start(), memory.bytes()), memory.bytes(), "adding ");
   memories_.push_back(std::move(memory));
 }
 
@@ -103,10 +109,26 @@ void HeapState::forget(void* address) {
   blocks_.erase(found);
 }
 
-/// Why an allocation gave nothing: bad arguments, an exception of the callback, or no memory.
-void HeapState::fail_allocation(std::size_t size, std::size_t align) {
-  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-  if (!std::has_single_bit(align)) throw py::value_error("align must be a power of two, not " + std::to_string(align));
+/// Python is asked between two calls of the C heap, not from inside of one: whatever it does, the heap included, is safe.
+bool HeapState::may_try_again(std::size_t size, std::size_t align) const {
+  if (out_of_memory_.is_none() || heap_usable_size(heap_, size, align).max == 0) return false;
+  const py::object asked = out_of_memory_;  // closing the heap lets go of its own
+  const py::object answer = asked(size, align);
+  try {
+    return answer.cast<bool>();
+  } catch (const py::cast_error&) {
+    throw py::type_error("out_of_memory must return a bool");
+  }
+}
+
+template <typename Attempt>
+void* HeapState::attempt_twice(std::size_t size, std::size_t align, Attempt attempt) {
+  void* address = attempt();
+  if (address == nullptr && may_try_again(size, align)) {
+    ++second_attempts_;
+    address = attempt();
+  }
+  if (address != nullptr) return address;
   const std::string message = "no memory for " + std::to_string(size) + " bytes at an alignment of " + std::to_string(align) +
                               "; the largest free block is " + std::to_string(heap_stats(heap_).largest_free_bytes);
   PyErr_SetString(PyExc_MemoryError, message.c_str());
@@ -114,20 +136,33 @@ void HeapState::fail_allocation(std::size_t size, std::size_t align) {
 }
 
 std::shared_ptr<BlockState> HeapState::allocate(std::size_t size, std::size_t align, bool zeroed) {
-  void* address = zeroed ? heap_allocate_zeroed(heap(), size, align) : heap_allocate(heap(), size, align);
-  if (address == nullptr) fail_allocation(size, align);
+  void* address = attempt_twice(
+      size, align, [&] { return zeroed ? heap_allocate_zeroed(heap(), size, align) : heap_allocate(heap(), size, align); });
   return remember(address, size, align);
 }
 
 std::shared_ptr<BlockState> HeapState::reallocate(const BlockState& block, std::size_t new_size) {
-  ::Heap* heap_now = heap();
-  refuse_views_on(block.address);
-  if (!block.is_live) raise_unless_ok(HEAP_STATUS_NOT_ALLOCATED, "reallocating the block at " + text_of(block.address));
-  const BlockState old = block;
-  void* address = heap_reallocate(heap_now, old.address, old.size, old.align, new_size);
-  if (address == nullptr) fail_allocation(new_size, old.align);
-  forget(old.address);
-  return remember(address, new_size, old.align);
+  void* address = attempt_twice(new_size, block.align, [&] {
+    ::Heap* heap_now = heap();
+    if (!block.is_live) refuse(HEAP_STATUS_NOT_ALLOCATED, block);
+    refuse_views_on(block.address);
+    return heap_reallocate(heap_now, block.address, block.size, block.align, new_size);
+  });
+  forget(block.address);
+  return remember(address, new_size, block.align);
+}
+
+void HeapState::refuse(HeapStatus status, const BlockState& block) {
+  ++refused_;
+  raise_unless_ok(status, "the block at " + text_of(block.address));
+  throw std::logic_error("a refusal has a reason");
+}
+
+HeapStats HeapState::stats() const {
+  HeapStats stats = heap_stats(heap());
+  stats.rejected_frees += refused_;
+  stats.failed_allocations -= second_attempts_;
+  return stats;
 }
 
 void HeapState::deallocate(void* block, std::size_t size, std::size_t align) {
@@ -150,19 +185,6 @@ void HeapState::reset() {
   for (auto& [address, block] : blocks_) block->is_live = false;
   blocks_.clear();
   raise_unless_ok(heap_reset(heap_now), "resetting the heap");
-}
-
-/// Asks Python. An exception stays set, and is raised when the allocation has failed.
-bool HeapState::call_out_of_memory(void* context, ::Heap* /*heap*/, std::size_t size, std::size_t align) {
-  auto* state = static_cast<HeapState*>(context);
-  try {
-    return state->out_of_memory_(size, align).cast<bool>();
-  } catch (py::error_already_set& error) {
-    error.restore();
-  } catch (const py::cast_error&) {
-    PyErr_SetString(PyExc_TypeError, "out_of_memory must return a bool");
-  }
-  return false;
 }
 
 }  // namespace slabheap::python

@@ -65,20 +65,26 @@ class HeapState {
   void deallocate(void* block, std::size_t size, std::size_t align);
   void free(void* block);
   void reset();
+  /// Refuses a block on behalf of the C heap, which knows addresses only: another block may be there by now.
+  [[noreturn]] void refuse(HeapStatus status, const BlockState& block);
+  [[nodiscard]] HeapStats stats() const;
 
   /// For what visits Python objects, the garbage collector.
   [[nodiscard]] py::object& out_of_memory() { return out_of_memory_; }
 
  private:
-  static bool call_out_of_memory(void* context, ::Heap* heap, std::size_t size, std::size_t align);
+  template <typename Attempt>
+  void* attempt_twice(std::size_t size, std::size_t align, Attempt attempt);
+  [[nodiscard]] bool may_try_again(std::size_t size, std::size_t align) const;
 
   void refuse_views(const char* action) const;
   void refuse_views_on(void* block) const;
   [[nodiscard]] std::shared_ptr<BlockState> remember(void* address, std::size_t size, std::size_t align);
   void forget(void* address);
-  [[noreturn]] void fail_allocation(std::size_t size, std::size_t align);
 
   ::Heap* heap_ = nullptr;
+  std::uint64_t refused_ = 0;                            // frees that were not left to the C heap to refuse
+  std::uint64_t second_attempts_ = 0;                    // allocations that the C heap counts as two
   std::map<void*, std::shared_ptr<BlockState>> blocks_;  // live blocks
   std::vector<HeldBuffer> memories_;                     // the caller's, held as long as the heap
   py::object out_of_memory_ = py::none();
