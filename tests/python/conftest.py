@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from geometries import GEOMETRIES
 from slabheap import Heap
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=list(GEOMETRIES))

@@ -24,6 +24,8 @@ void raise_unless_added(HeapStatus status, std::size_t bytes, const char* action
   raise_unless_ok(status, what);
 }
 
+std::string type_name(const py::object& object) { return py::type::of(object).attr("__name__").cast<std::string>(); }
+
 std::string text_of(const void* address) {
   return py::str("{:#x}").format(reinterpret_cast<std::uintptr_t>(address)).cast<std::string>();
 }
@@ -31,10 +33,8 @@ std::string text_of(const void* address) {
 }  // namespace
 
 HeldBuffer::HeldBuffer(const py::object& object) {
-  if (!PyObject_CheckBuffer(object.ptr())) {
-    throw py::type_error("memory must be a writable buffer, not of the type " +
-                         py::str(py::type::of(object).attr("__name__")).cast<std::string>());
-  }
+  if (!PyObject_CheckBuffer(object.ptr()))
+    throw py::type_error("memory must be a writable buffer, not of the type " + type_name(object));
   auto view = std::make_unique<Py_buffer>();
   if (PyObject_GetBuffer(object.ptr(), view.get(), PyBUF_CONTIG) != 0) throw py::error_already_set();
   view_.reset(view.release());
@@ -49,6 +49,9 @@ HeapState::~HeapState() { heap_destroy(heap_); }
 
 void HeapState::open(HeapOptions options, const py::object& memory, const py::object& out_of_memory) {
   if (heap_ != nullptr) throw py::value_error("the heap is open");
+  if (!out_of_memory.is_none() && PyCallable_Check(out_of_memory.ptr()) == 0) {
+    throw py::type_error("out_of_memory must be callable, not of the type " + type_name(out_of_memory));
+  }
   if (!memory.is_none()) {
     memories_.emplace_back(memory);
     options.memory = memories_.back().start();
@@ -117,7 +120,7 @@ bool HeapState::may_try_again(std::size_t size, std::size_t align) const {
   try {
     return answer.cast<bool>();
   } catch (const py::cast_error&) {
-    throw py::type_error("out_of_memory must return a bool");
+    throw py::type_error("out_of_memory must return a bool, not one of the type " + type_name(answer));
   }
 }
 
