@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from slabheap import _core
 
-__all__ = ["EVENT", "Events", "Operation", "renumber"]
+__all__ = ["EVENT", "Events", "Operation", "as_events", "is_allocation", "renumber"]
 
 
 class Operation(enum.IntEnum):
@@ -24,7 +24,8 @@ class Operation(enum.IntEnum):
 
 #: The dtype of an event. `time` is in nanoseconds since the trace began and never goes back. Blocks are numbered from 0 in order of
 #: their allocation, and a number is never used again; a reallocation keeps it. `size` is what was asked for, in bytes; 0 for a free.
-#: `align` is a power of two; 1 for a free. Threads are numbered from 0. `tag` is whatever who made the trace wants to remember.
+#: `align` is a power of two; 1 for a free, and for a reallocation, which keeps the block's. Threads are numbered from 0. `tag` is
+#: whatever who made the trace wants to remember.
 EVENT = np.dtype(
     {
         "names": ["time", "block", "size", "align", "thread", "tag", "operation"],
@@ -40,6 +41,18 @@ if _core.event_dtype != EVENT:  # pragma: no cover
 Events: TypeAlias = npt.NDArray[np.void]
 
 
+def as_events(array: npt.ArrayLike) -> Events:
+    """The array as events, without a copy if it has the very layout of EVENT.
+
+    Raises:
+        ValueError: It is not one-dimensional, or has other fields.
+    """
+    events = np.asarray(array)
+    if events.dtype.names != EVENT.names or events.ndim != 1:
+        raise ValueError("events must be a one-dimensional array with the fields of slabheap.EVENT")
+    return np.ascontiguousarray(events, dtype=EVENT)  # NumPy drops the padding when it joins arrays
+
+
 def is_allocation(events: Events) -> npt.NDArray[np.bool_]:
     """Which of the events begin a block; shape (n,), bool."""
     return np.asarray(events["operation"] <= Operation.ALLOCATE_ZEROED)
@@ -53,10 +66,10 @@ def renumber(events: Events) -> Events:
     Raises:
         ValueError: An event refers to a block that is not live, or allocates one that is; the message names the event.
     """
-    numbered = events.copy()
+    numbered = as_events(events).copy()
     live: dict[int, int] = {}
     blocks = 0
-    for index, (block, operation) in enumerate(zip(events["block"].tolist(), events["operation"].tolist(), strict=True)):
+    for index, (block, operation) in enumerate(zip(numbered["block"].tolist(), numbered["operation"].tolist(), strict=True)):
         if operation <= Operation.ALLOCATE_ZEROED:
             if block in live:
                 raise ValueError(f"event {index}: block {block} is allocated twice")

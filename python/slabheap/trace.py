@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from slabheap import _core
-from slabheap.events import EVENT, Events, Operation, is_allocation, renumber
+from slabheap.events import EVENT, Events, Operation, as_events, is_allocation, renumber
 from slabheap.tracefile import CHUNK_EVENTS, Information, TraceReader, TraceWriter
 
 __all__ = ["Information", "Trace", "TraceReader", "TraceWriter", "compile_trace"]
@@ -37,9 +37,7 @@ class Trace:
     """
 
     def __init__(self, events: Events, information: Information | None = None) -> None:
-        if events.dtype.names != EVENT.names or events.ndim != 1:
-            raise ValueError("events must be a one-dimensional array with the fields of slabheap.EVENT")
-        self.events = np.ascontiguousarray(events, dtype=EVENT)  # NumPy drops the padding when it joins arrays
+        self.events = as_events(events)
         self.information = Information() if information is None else information
 
     @classmethod

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from slabheap.events import EVENT, Events, Operation, is_allocation
+from slabheap.events import EVENT, Events, Operation, as_events, is_allocation
 
 __all__ = ["CHUNK_EVENTS", "Information", "TraceReader", "TraceWriter"]
 
@@ -65,22 +65,44 @@ def _pack_column(values: npt.NDArray[np.uint64]) -> bytes:
     return bytes([width]) + (b"" if dtype is None else values.astype(dtype).tobytes())
 
 
+def _blocks_before(events: Events, blocks: int) -> npt.NDArray[np.uint64]:
+    """How many blocks were allocated before each event of a chunk that follows `blocks` allocations."""
+    begins = is_allocation(events)
+    return np.uint64(blocks) + np.cumsum(begins, dtype=np.uint64) - begins
+
+
 def _pack_events(events: Events, blocks: int, time: int) -> bytes:
     """The raw bytes of a chunk that follows `blocks` allocations and an event at `time`."""
     begins = is_allocation(events)
-    count_before = blocks + np.cumsum(begins, dtype=np.uint64) - begins
-    ages = count_before[~begins] - events["block"][~begins]
-    shifts = np.bitwise_count(events["align"] - np.uint32(1))
+    ages = _blocks_before(events, blocks)[~begins] - events["block"][~begins]
+    shifts = np.bitwise_count(events["align"][begins] - np.uint32(1))
     columns = (
         events["operation"].astype(np.uint64),
         np.diff(events["time"], prepend=np.uint64(time)),
         ages,
         events["size"][events["operation"] != Operation.FREE],
-        shifts[begins].astype(np.uint64),
+        shifts.astype(np.uint64),
         events["thread"].astype(np.uint64),
         events["tag"].astype(np.uint64),
     )
     return struct.pack("<I", events.size) + b"".join(map(_pack_column, columns))
+
+
+def _expect_writable(events: Events, blocks: int, time: int) -> None:
+    """Raises ValueError if the events could not be told from others once they are written."""
+    begins = is_allocation(events)
+    before = _blocks_before(events, blocks)
+    times = events["time"]
+    if (events["operation"] > Operation.FREE).any():
+        raise ValueError(f"there is no operation {events['operation'].max()}")
+    if (events["block"][begins] != before[begins]).any():
+        raise ValueError("blocks must be numbered from 0 in order of their allocation")
+    if (events["block"][~begins] >= before[~begins]).any():
+        raise ValueError("an event refers to a block before its allocation")
+    if (np.bitwise_count(events["align"][begins]) != 1).any():
+        raise ValueError("alignments must be powers of two")
+    if times[0] < time or (times[1:] < times[:-1]).any():
+        raise ValueError("times must not go back")
 
 
 class _Columns:
@@ -128,7 +150,7 @@ def _unpack_events(raw: bytes, blocks: int, time: int) -> Events:
         raise ValueError("the times go back")
     events["time"] = times
 
-    count_before = np.uint64(blocks) + np.cumsum(begins, dtype=np.uint64) - begins
+    count_before = _blocks_before(events, blocks)
     ages = columns.take("ages", int((~begins).sum()))
     if (ages == 0).any() or (ages > count_before[~begins]).any():
         raise ValueError("an event refers to a block before its allocation")
@@ -165,8 +187,12 @@ class TraceWriter:
         self._events = 0
         self._blocks = 0
         self._time = 0
-        self._file.write(MAGIC)
-        self._write_json(_INFORMATION, {k: v for k, v in vars(information).items() if k not in _KNOWN_AT_END})
+        try:
+            self._file.write(MAGIC)
+            self._write_json(_INFORMATION, {k: v for k, v in vars(information).items() if k not in _KNOWN_AT_END})
+        except BaseException:
+            self._close_file()
+            raise
 
     def _write_record(self, kind: bytes, raw: bytes) -> None:
         stored = self._compressor.compress(raw)
@@ -178,27 +204,28 @@ class TraceWriter:
     def write(self, events: Events) -> None:
         """Writes further events; shape (n,), dtype EVENT.
 
+        Sizes and alignments that mean nothing, those of frees and the alignments of reallocations, are not kept: they read as 0 and 1.
+
         Raises:
-            ValueError: Blocks are not numbered in order of their allocation (see `renumber`), or times go back.
+            ValueError: Blocks are not numbered in order of their allocation (see `renumber`), an event refers to one that is yet to
+                come, an operation or an alignment is none, or times go back.
         """
+        events = as_events(events)
         for start in range(0, events.size, CHUNK_EVENTS):
             chunk = events[start : start + CHUNK_EVENTS]
-            begins = is_allocation(chunk)
-            blocks = int(begins.sum())
-            if not np.array_equal(chunk["block"][begins], np.arange(self._blocks, self._blocks + blocks, dtype=np.uint64)):
-                raise ValueError("blocks must be numbered from 0 in order of their allocation")
-            times = chunk["time"]
-            if times[0] < self._time or (times[1:] < times[:-1]).any():
-                raise ValueError("times must not go back")
+            _expect_writable(chunk, self._blocks, self._time)
             self._write_record(_EVENTS, _pack_events(chunk, self._blocks, self._time))
             self._events += chunk.size
-            self._blocks += blocks
-            self._time = int(times[-1])
+            self._blocks += int(is_allocation(chunk).sum())
+            self._time = int(chunk["time"][-1])
 
     def close(self) -> None:
         """Writes the end of the trace, with what `information` says by now was lost, and closes the file."""
         end = {name: getattr(self._information, name) for name in _KNOWN_AT_END}
         self._write_json(_END, {"events": self._events, **end})
+        self._close_file()
+
+    def _close_file(self) -> None:
         self._file.flush()
         if self._file is not sys.stdout.buffer:
             self._file.close()
@@ -209,8 +236,8 @@ class TraceWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if kind is None:
             self.close()
-        elif self._file is not sys.stdout.buffer:
-            self._file.close()
+        else:
+            self._close_file()
 
 
 class TraceReader:
@@ -263,7 +290,10 @@ class TraceReader:
         if len(stored) < stored_bytes:
             self._fail(start, "the record is cut short")
         try:
-            raw = self._decompressor.decompress(stored, max_output_size=raw_bytes)
+            # Frames may leave their size out; one that states another would be believed.
+            if raw_bytes == 0 or zstandard.frame_content_size(stored) not in (-1, raw_bytes):
+                self._fail(start, f"the record does not hold {raw_bytes} bytes")
+            raw = self._decompressor.decompress(stored, max_output_size=raw_bytes, allow_extra_data=False)
         except zstandard.ZstdError as error:
             self._fail(start, f"the record cannot be decompressed: {error}")
         if len(raw) != raw_bytes or zlib.crc32(raw) != checksum:
@@ -273,7 +303,7 @@ class TraceReader:
     def _read_json(self, start: int, raw: bytes) -> dict[str, Any]:
         try:
             content = json.loads(raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._fail(start, f"not JSON: {error}")
         return content if isinstance(content, dict) else self._fail(start, "not an object of JSON")
 

@@ -105,7 +105,8 @@ Event Recording::event_at(const RawEvent& event, std::uint32_t thread, Operation
   result.time = last_time_;
   result.block = block;
   result.size = operation == Operation::free ? 0 : event.size;
-  result.align = operation == Operation::free ? 1 : std::uint32_t{1} << (event.align_shift < 31 ? event.align_shift : 31);
+  const bool has_align = operation == Operation::allocate || operation == Operation::allocate_zeroed;
+  result.align = has_align ? std::uint32_t{1} << (event.align_shift < 31 ? event.align_shift : 31) : 1;
   result.thread = thread;
   result.operation = operation;
   return result;

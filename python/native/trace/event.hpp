@@ -12,7 +12,7 @@ struct Event {
   std::uint64_t time;   // nanoseconds since the trace began
   std::uint64_t block;  // blocks are numbered from 0 in order of their allocation; a number is never used again
   std::uint64_t size;   // bytes asked for; 0 for a free
-  std::uint32_t align;  // a power of two; 1 for a free
+  std::uint32_t align;  // a power of two; 1 for a free or a reallocation
   std::uint32_t thread;
   std::uint32_t tag;
   Operation operation;

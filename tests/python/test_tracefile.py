@@ -1,0 +1,209 @@
+"""Trace files as they should be: written and read as a stream, the same afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from making_traces import ALLOCATE, FREE, REALLOCATE, event_arrays, events_of, is_same, random_trace, trace_of
+from places import ROOT
+from slabheap import EVENT, Information, Trace
+from slabheap.events import Events
+from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
+from writing_records import MAGIC, record, records_in
+
+INFORMATION = Information(source="recorder", command=["./app", "-x", "ü", "\udcff"], process=71, lost=3, foreign=2, implied_frees=1)
+
+
+@given(events=event_arrays(), lost=st.integers(0, 1 << 64))
+@settings(max_examples=100, deadline=None)
+def test_a_trace_is_the_same_after_it_was_saved_and_loaded(tmp_path_factory: pytest.TempPathFactory, events: Events, lost: int) -> None:
+    path = tmp_path_factory.mktemp("trace") / "a.trace"
+    trace = Trace(events, Information(lost=lost))
+    trace.save(path)
+    assert is_same(Trace.load(path), trace)
+
+
+def test_what_is_known_about_a_trace_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.trace"
+    Trace(events_of([(ALLOCATE, 0, 1)]), INFORMATION).save(path)
+    assert Trace.load(str(path)).information == INFORMATION
+
+
+@given(events=event_arrays(most=60), cuts=st.lists(st.integers(0, 60), max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_a_trace_may_be_written_in_any_pieces(tmp_path_factory: pytest.TempPathFactory, events: Events, cuts: list[int]) -> None:
+    path = tmp_path_factory.mktemp("trace") / "a.trace"
+    with TraceWriter(path, Information()) as writer:
+        for piece in np.split(events, sorted(min(cut, events.size) for cut in cuts)):
+            writer.write(piece)
+    assert np.array_equal(Trace.load(path).events, events)
+
+
+def test_a_long_trace_is_read_a_chunk_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "long.trace"
+    trace = random_trace(1, 2 * CHUNK_EVENTS + 7)
+    trace.save(path)
+    with TraceReader(path) as reader:
+        chunks = list(reader)
+    assert [chunk.size for chunk in chunks] == [CHUNK_EVENTS, CHUNK_EVENTS, 7]
+    assert np.array_equal(np.concatenate(chunks), trace.events)
+    assert path.stat().st_size < 6 * len(trace)
+
+
+def test_a_trace_of_nothing_is_a_file(tmp_path: Path) -> None:
+    Trace(np.zeros(0, EVENT)).save(tmp_path / "a.trace")
+    assert len(Trace.load(tmp_path / "a.trace")) == 0
+
+
+def test_what_was_lost_is_said_at_the_end(tmp_path: Path) -> None:
+    information = Information(source="recorder")
+    with TraceWriter(tmp_path / "a.trace", information) as writer:
+        writer.write(events_of([(ALLOCATE, 0, 1)]))
+        information.lost, information.foreign, information.implied_frees = 5, 6, 7
+    with TraceReader(tmp_path / "a.trace") as reader:
+        assert (reader.information.source, reader.information.lost) == ("recorder", 0)
+        list(reader)
+        assert (reader.information.lost, reader.information.foreign, reader.information.implied_frees) == (5, 6, 7)
+
+
+def test_sizes_and_alignments_that_mean_nothing_are_not_kept(tmp_path: Path) -> None:
+    events = events_of([(ALLOCATE, 0, 10, 64), (REALLOCATE, 0, 20), (FREE, 0)])
+    events["align"] = 64
+    events["size"][2] = 20
+    Trace(events).save(tmp_path / "a.trace")
+    loaded = Trace.load(tmp_path / "a.trace").events
+    assert loaded["align"].tolist() == [64, 1, 1]
+    assert loaded["size"].tolist() == [10, 20, 0]
+
+
+def test_a_file_that_was_there_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.trace"
+    random_trace(1, 10_000).save(path)
+    trace_of((ALLOCATE, 0, 1)).save(path)
+    assert len(Trace.load(path)) == 1
+
+
+def test_a_trace_goes_through_standard_input_and_output(tmp_path: Path) -> None:
+    trace = random_trace(2, 1000)
+    trace.save(tmp_path / "a.trace")
+    program = "from slabheap import Trace; Trace.load('-').save('-')"
+    with (tmp_path / "a.trace").open("rb") as file:
+        ended = subprocess.run([sys.executable, "-W", "error", "-c", program], stdin=file, capture_output=True, check=True)
+    (tmp_path / "b.trace").write_bytes(ended.stdout)
+    assert is_same(Trace.load(tmp_path / "b.trace"), trace)
+
+
+def test_a_malformed_standard_input_is_called_so() -> None:
+    program = "from slabheap import Trace; Trace.load('-')"
+    ended = subprocess.run([sys.executable, "-c", program], input=b"#!/bin/sh\n", capture_output=True, check=False)
+    assert b"ValueError: standard input: at offset 0: not a slabheap trace" in ended.stderr
+
+
+def bad_events() -> dict[str, tuple[Events, str]]:
+    """Events that a file could not hold, and what is wrong with them."""
+    good = events_of([(ALLOCATE, 0, 1), (ALLOCATE, 1, 1), (REALLOCATE, 0, 5), (FREE, 1)])
+
+    def with_one(index: int, field: str, value: int) -> Events:
+        events = good.copy()
+        events[field][index] = value
+        return events
+
+    return {
+        "number that is left out": (with_one(1, "block", 2), "blocks must be numbered from 0 in order of their allocation"),
+        "number that was had": (with_one(1, "block", 0), "blocks must be numbered from 0 in order of their allocation"),
+        "free too early": (with_one(3, "block", 2), "an event refers to a block before its allocation"),
+        "reallocation too early": (with_one(2, "block", 1 << 63), "an event refers to a block before its allocation"),
+        "free of nothing": (good[3:], "an event refers to a block before its allocation"),
+        "odd alignment": (with_one(0, "align", 3), "alignments must be powers of two"),
+        "no alignment": (with_one(0, "align", 0), "alignments must be powers of two"),
+        "operation": (with_one(3, "operation", 9), "there is no operation 9"),
+        "time": (with_one(2, "time", 0), "times must not go back"),
+    }
+
+
+@pytest.mark.parametrize("name", list(bad_events()))
+def test_events_that_a_file_could_not_hold_are_not_written(name: str, tmp_path: Path) -> None:
+    events, words = bad_events()[name]
+    with pytest.raises(ValueError, match=words):
+        Trace(events).save(tmp_path / "a.trace")
+    with pytest.raises(ValueError, match="cut short: it has no end"):
+        Trace.load(tmp_path / "a.trace")
+
+
+def test_times_and_numbers_go_on_from_one_write_to_the_next(tmp_path: Path) -> None:
+    first, second = events_of([(ALLOCATE, 0, 1), (ALLOCATE, 1, 1)]), events_of([(ALLOCATE, 0, 1)])
+    with TraceWriter(tmp_path / "a.trace", Information()) as writer:
+        writer.write(first)
+        with pytest.raises(ValueError, match="blocks must be numbered"):
+            writer.write(second)
+        second["block"] = 2
+        with pytest.raises(ValueError, match="times must not go back"):
+            writer.write(second)
+        second["time"] = 5000
+        writer.write(second)
+    assert Trace.load(tmp_path / "a.trace").events["time"].tolist() == [0, 1000, 5000]
+
+
+def test_what_is_no_array_of_events_is_not_written(tmp_path: Path) -> None:
+    numbers: Any = np.zeros(5)
+    with TraceWriter(tmp_path / "a.trace", Information()) as writer, pytest.raises(ValueError, match="one-dimensional array"):
+        writer.write(numbers)
+
+
+def test_a_trace_whose_writing_was_given_up_has_no_end(tmp_path: Path) -> None:
+    with contextlib.suppress(LookupError), TraceWriter(tmp_path / "a.trace", Information()) as writer:
+        writer.write(events_of([(ALLOCATE, 0, 1)]))
+        raise LookupError
+    with pytest.raises(ValueError, match="the trace is cut short: it has no end"):
+        Trace.load(tmp_path / "a.trace")
+
+
+def test_files_that_are_not_there_are_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Trace.load(tmp_path / "none.trace")
+    with pytest.raises(IsADirectoryError):
+        Trace.load(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        trace_of().save(tmp_path / "none" / "a.trace")
+
+
+def test_what_is_known_must_be_text_and_numbers(tmp_path: Path) -> None:
+    information = Information()
+    information.command = [tmp_path]  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        TraceWriter(tmp_path / "a.trace", information)
+
+
+def test_the_example_of_the_documented_format_is_a_trace(tmp_path: Path) -> None:
+    document = (ROOT / "docs/trace-format.md").read_text()
+    example = re.search(r"## Example\n.*?```\n(INFO.*?)```", document, re.DOTALL)
+    assert example
+    lines = example[1].splitlines()
+    raw = bytes.fromhex("".join(re.split(r"\s{3,}(?=[a-z])", line[6:])[0] for line in lines[1:-1]))
+    content = MAGIC + record(b"INFO", lines[0][6:].encode()) + record(b"EVTS", raw) + record(b"END.", lines[-1][6:].encode())
+    (tmp_path / "a.trace").write_bytes(content)
+    trace = Trace.load(tmp_path / "a.trace")
+    assert np.array_equal(trace.events, np.array([(0, 0, 100, 16, 0, 0, ALLOCATE), (2000, 0, 0, 1, 0, 0, FREE)], EVENT))
+    assert (trace.information.command, trace.information.process) == (["./app"], 71)
+    trace.save(tmp_path / "b.trace")
+    assert records_in((tmp_path / "b.trace").read_bytes())[1] == (b"EVTS", raw)
+
+
+def test_information_that_is_not_known_is_passed_over(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    content.write(
+        MAGIC + record(b"INFO", b'{"later": [1]}') + record(b"END.", b'{"events": 0, "lost": 0, "foreign": 0, "implied_frees": 0}')
+    )
+    (tmp_path / "a.trace").write_bytes(content.getvalue())
+    assert Trace.load(tmp_path / "a.trace").information == Information()
