@@ -6,6 +6,7 @@ writes what it sees to mapped files. What it leaves is merged into traces when t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -13,7 +14,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from slabheap import _core
@@ -79,15 +81,22 @@ def record(
         progress: Called with the phase ("recording" or "merging"), the calls so far, and how many there are, 0 if that is not known.
 
     Raises:
+        ValueError: The command is empty.
         FileNotFoundError: There is no such program.
         OSError: The trace or the scratch folder cannot be written.
     """
     path = Path(path)
-    resolved = shutil.which(command[0])
-    if resolved is None:
+    if not command:
+        raise ValueError("there is no program to record: the command is empty")
+    program = shutil.which(command[0])
+    if program is None:
         raise FileNotFoundError(f"there is no program {command[0]!r}")
+    if path.is_dir():
+        raise IsADirectoryError(f"the trace cannot be written: {str(path)!r} is a folder")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the trace cannot be written: there is no folder {str(path.parent)!r}")
     with tempfile.TemporaryDirectory(prefix=".slabheap-", dir=scratch or path.parent) as folder:
-        status, root = _run([resolved, *command[1:]], Path(folder), progress)
+        status, root = _run(program, command, Path(folder), progress)
         recordings = _recordings_in(Path(folder))
         main = max((r for r in recordings if r[1].process == root), key=lambda r: r[1].start_nanoseconds, default=None)
         kept = [r for r in recordings if follow or r is main]
@@ -108,16 +117,27 @@ def record(
         return Recorded(status, merged[main[0]] if main is not None else None, others)
 
 
-def _run(command: Sequence[str], folder: Path, progress: Callable[[str, int, int], None] | None) -> tuple[int, int]:
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Leaves Ctrl-C to the program; only the main thread hears of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _run(program: str, command: Sequence[str], folder: Path, progress: Callable[[str, int, int], None] | None) -> tuple[int, int]:
     """The exit status and the number of a process that is recorded into a folder."""
     environment = dict(os.environ)
     environment[_core.record_folder_variable] = str(folder.resolve())
     others = environment.get("LD_PRELOAD", "")
     environment["LD_PRELOAD"] = f"{_RECORDER}:{others}" if others else str(_RECORDER)
-    process = subprocess.Popen(command, env=environment)
     # Ctrl-C goes to the program, too; its end is waited for, and what there is is kept.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with subprocess.Popen(command, executable=program, env=environment) as process, _deaf_to_interrupts():
         while True:
             try:
                 return process.wait(timeout=0.2), process.pid
@@ -125,8 +145,6 @@ def _run(command: Sequence[str], folder: Path, progress: Callable[[str, int, int
                 if progress is not None:
                     size = sum(file.stat().st_size for file in folder.iterdir())
                     progress("recording", size // 32, 0)
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _recordings_in(folder: Path) -> list[tuple[Path, _core.Recording]]:

@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -43,6 +45,9 @@ __thread Thread this_thread __attribute__((tls_model("initial-exec")));
 
 /// Maps part of the file, after seeing to it that the disk has room for it.
 void* map_part(int file, std::uint64_t offset) {
+  rlimit limit{};
+  // Beyond the program's limit, it would be sent a signal.
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || offset + segment_bytes > limit.rlim_cur) return nullptr;
   if (syscall(SYS_fallocate, file, 0, offset, segment_bytes) != 0) return nullptr;
   void* part = mmap(nullptr, segment_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, static_cast<off_t>(offset));
   return part == MAP_FAILED ? nullptr : part;
@@ -181,8 +186,8 @@ void add(std::uint64_t sequence, RawOperation operation, const void* address, st
   event.sequence = sequence;
   event.ticks = ticks();
   event.address = reinterpret_cast<std::uintptr_t>(address);
-  event.size = size & ((std::size_t{1} << 48) - 1);  // no process has more address space
-  event.align_shift = static_cast<std::uint8_t>(__builtin_ctzll(align | 1ULL << 63));
+  event.size = size & ((std::size_t{1} << 48) - 1);                                          // no process has more address space
+  event.align_shift = static_cast<std::uint8_t>(align > 1 ? std::bit_width(align - 1) : 0);  // rounded up, as memalign does
   event.operation = operation;
   // After the record, so that one cut short by the end of the program does not count.
   std::atomic_ref{segment.count}.store(segment.count + 1, std::memory_order_release);

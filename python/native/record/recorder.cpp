@@ -39,7 +39,8 @@ void* malloc(std::size_t size) {
 
 void* calloc(std::size_t count, std::size_t size) {
   const auto* functions = real();
-  if (functions == nullptr) return early_memory(count * size);
+  std::size_t bytes = 0;
+  if (functions == nullptr) return __builtin_mul_overflow(count, size, &bytes) ? nullptr : early_memory(bytes);
   return received(functions->calloc(count, size), RawOperation::allocate_zeroed, count * size, natural_align);
 }
 
@@ -106,7 +107,12 @@ void* valloc(std::size_t size) { return memalign(static_cast<std::size_t>(syscon
 
 void* pvalloc(std::size_t size) {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  return memalign(page, (size + page - 1) & ~(page - 1));
+  std::size_t end = 0;
+  if (__builtin_add_overflow(size, page - 1, &end)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return memalign(page, end & ~(page - 1));
 }
 
 }  // extern "C"
