@@ -1,5 +1,10 @@
 """slabheap: a heap that tells you exactly what it holds, and a laboratory for allocation."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from slabheap._core import version as __version__
 from slabheap.errors import (
     Corrupt,
@@ -15,7 +20,12 @@ from slabheap.errors import (
 )
 from slabheap.events import EVENT, Operation
 from slabheap.heap import Block, ClassStats, Heap, Stats, UsableSize
+from slabheap.recording import Recorded, RecordedProcess, record
+from slabheap.replay import Result, compare, replay
 from slabheap.trace import Information, Trace
+
+if TYPE_CHECKING:
+    from slabheap import plot
 
 __all__ = [
     "EVENT",
@@ -30,6 +40,9 @@ __all__ = [
     "NotOwned",
     "Operation",
     "Overlap",
+    "Recorded",
+    "RecordedProcess",
+    "Result",
     "Stats",
     "TooManyRegions",
     "TooSmall",
@@ -38,4 +51,16 @@ __all__ = [
     "UsableSize",
     "WrongLayout",
     "__version__",
+    "compare",
+    "plot",
+    "record",
+    "replay",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Loads `slabheap.plot` when it is wanted: it takes longer to load than all of the rest."""
+        if name == "plot":
+            return importlib.import_module("slabheap.plot")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

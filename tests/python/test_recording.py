@@ -10,8 +10,7 @@ import pytest
 
 from compiling import compiled, library
 from making_traces import ALLOCATE, FREE, REALLOCATE, ZEROED
-from slabheap import Trace, _core
-from slabheap.recording import Recorded, record
+from slabheap import Recorded, Trace, _core, record
 
 
 def recorded(folder: Path, source: str, *arguments: str, compiler: str = "gcc") -> tuple[Recorded, Trace]:
