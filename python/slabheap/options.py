@@ -8,10 +8,13 @@ from typing import Literal, SupportsIndex, TypeAlias
 
 from slabheap._core import HeapChoice
 
-__all__ = ["PageLayer", "Preset", "alignment", "choice_of", "count"]
+__all__ = ["OPTIONS", "PageLayer", "Preset", "alignment", "choice_of", "count"]
 
 Preset: TypeAlias = Literal["classic", "compact"]
 PageLayer: TypeAlias = Literal["buddy", "best_fit"]
+
+#: The names of the options, besides the bytes.
+OPTIONS = ("preset", "classes", "set_blocks", "page_bytes", "pages")
 
 # The numbers of HeapPreset and HeapPageLayer; 0 leaves the page layer to the preset.
 _PRESETS: dict[str, int] = {"classic": 0, "compact": 1}

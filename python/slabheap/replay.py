@@ -12,6 +12,7 @@ import os
 import statistics
 import struct
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from slabheap import _core
 from slabheap.heap import ClassStats, Stats
-from slabheap.options import choice_of
+from slabheap.options import OPTIONS, choice_of
 from slabheap.trace import Trace, compile_trace
 from slabheap.tracefile import TraceReader
 
@@ -29,10 +30,15 @@ __all__ = ["Result", "allocator_label", "compare", "replay"]
 
 _HOST = Path(__file__).parent / "bin" / "slabheap-replay-host"
 _ANSWER = struct.Struct("<QQQQd")  # HostAnswer
-_HOST_ENDS = {3: "the system gave it no memory", 4: "the kernel gave it no figures", 6: "the program could not be mapped"}
+_HOST_ENDS = {
+    3: "the system gave it no memory",
+    4: "the kernel gave it no figures",
+    6: "the program could not be mapped",
+    7: "the library has no malloc and free",
+}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Result:
     """What a replay showed. Bytes and counts are the same each time; times are not.
 
@@ -44,7 +50,7 @@ class Result:
         peak_used_bytes: The most bytes live at once, as the allocator rounds them.
         peak_held_bytes: The most bytes that the allocator kept from others: for slabheap, pages in use and the metadata for them; for
             others, resident anonymous memory, looked at at each sample.
-        failures: Requests that there was no memory for.
+        failures: Requests that there was no memory for, or, for a library, no function.
         all_seconds: The time of each timed replay.
         timeline: Samples evenly spread over the events, the last event among them; a structured array with the fields `event`, `time`
             (nanoseconds, of the event in the trace), `requested`, `used` and `held` (bytes), all uint64.
@@ -114,7 +120,7 @@ def _program_of(trace: Trace | str | Path) -> _core.Program:
     if isinstance(trace, Trace):
         return trace.program
     with TraceReader(trace) as reader:
-        return compile_trace(reader, folder=os.environ.get("TMPDIR", "/tmp"))
+        return compile_trace(reader, folder=tempfile.gettempdir())
 
 
 def replay(
@@ -133,7 +139,8 @@ def replay(
 
     Args:
         trace: The trace, or a file, which is then read as a stream and may be larger than memory.
-        allocator: "slabheap", "system" for the malloc of this machine, or the path of a shared library with malloc and free.
+        allocator: "slabheap", "system" for the malloc of this machine, or the path of a shared library with malloc and free; what else it
+            has of calloc, realloc, posix_memalign, aligned_alloc and malloc_usable_size is used.
         samples: How many points the timeline has, at the most.
         repeats: How many timed replays there are, each on a fresh heap.
         snapshot_events: For slabheap, after which events to keep the runs of the heap; the one of the peak unless given.
@@ -143,8 +150,9 @@ def replay(
 
     Raises:
         ValueError: An option is out of range or of no meaning to this allocator, or the trace makes no sense.
+        TooSmall: `bytes` cannot hold the heap's metadata and one page.
         FileNotFoundError: There is no such library.
-        RuntimeError: The library could not be preloaded, or crashed.
+        RuntimeError: The library could not be preloaded, has no malloc and free, or crashed.
     """
     if samples < 1 or repeats < 0:
         raise ValueError("there must be at least one sample, and no less than no repeats")
@@ -154,7 +162,8 @@ def replay(
     if allocator == "slabheap":
         return _replay_on_heap(program, samples, repeats, snapshot_events, report, options)
     if options or snapshot_events:
-        raise ValueError(f"the allocator {allocator!r} has no options")
+        names = ", ".join([*options, *(["snapshot_events"] if snapshot_events else [])])
+        raise ValueError(f"the allocator {allocator!r} has no options, so not {names}")
     return _replay_in_host(program, allocator, samples, repeats, report)
 
 
@@ -173,6 +182,8 @@ def compare(
         progress: As for `replay`, over all allocators.
         **options: Those of `replay`; options of `Heap` are for slabheap alone.
     """
+    if isinstance(allocators, str):
+        raise TypeError("allocators must be a sequence of names, not one")
     program_of_all = trace if isinstance(trace, Trace) else Trace.load(trace)
     shared = {name: options.pop(name) for name in ("samples", "repeats") if name in options}
     results = []
@@ -198,12 +209,12 @@ def _replay_on_heap(
     report: Callable[[int], None],
     options: dict[str, Any],
 ) -> Result:
+    for name in options:
+        if name not in ("bytes", *OPTIONS):
+            raise ValueError(f"there is no option {name!r}; those of a replay are bytes, {', '.join(OPTIONS)}")
     given = dict(options)
     heap_bytes = given.pop("bytes", None)
-    try:
-        choice = choice_of(default_bytes(program) if heap_bytes is None else heap_bytes, **given)
-    except TypeError as error:
-        raise ValueError(f"{error}; the options of a replay are those of slabheap.Heap") from None
+    choice = choice_of(default_bytes(program) if heap_bytes is None else heap_bytes, **given)
     events = [program.peak_event] if snapshot_events is None else sorted(set(snapshot_events))
     if events and not 0 <= events[0] <= events[-1] < max(1, program.events):
         raise ValueError(f"snapshot_events must be from 0 to {program.events - 1}")
@@ -243,7 +254,9 @@ def _run_host(program: _core.Program, allocator: str, samples: int) -> tuple[tup
 
 def _replay_in_host(program: _core.Program, allocator: str, samples: int, repeats: int, report: Callable[[int], None]) -> Result:
     if allocator != "system":
-        allocator = str(Path(allocator).resolve(strict=True))
+        if not Path(allocator).is_file():
+            raise FileNotFoundError(f"there is no allocator {allocator!r}: not slabheap, not system, and not the path of a library")
+        allocator = str(Path(allocator).resolve())
     (failures, peak_used, peak_held, _, _), rows = _run_host(program, allocator, min(samples, program.events))
     report(program.events)
     seconds = []

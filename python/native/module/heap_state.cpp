@@ -14,15 +14,14 @@ void raise_unless_ok(HeapStatus status, const std::string& what) {
   throw py::error_already_set();
 }
 
-namespace {
-
-/// Raises what a status stands for where a region was to be made.
 void raise_unless_added(HeapStatus status, std::size_t bytes, const char* action) {
   const std::string what = action + std::to_string(bytes) + " bytes";
   // Options and addresses are known to be good by now.
   if (status == HEAP_STATUS_INVALID_ARGUMENT) throw py::value_error(what + ": a region has at most 2^31 pages");
   raise_unless_ok(status, what);
 }
+
+namespace {
 
 std::string type_name(const py::object& object) { return py::type::of(object).attr("__name__").cast<std::string>(); }
 

@@ -92,5 +92,7 @@ class HeapState {
 
 /// Raises what a status stands for in Python, unless it is HEAP_STATUS_OK.
 void raise_unless_ok(HeapStatus status, const std::string& what);
+/// The same where a region was to be made of so many bytes.
+void raise_unless_added(HeapStatus status, std::size_t bytes, const char* action);
 
 }  // namespace slabheap::python

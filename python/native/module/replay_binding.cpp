@@ -7,6 +7,7 @@
 #include <pybind11/stl.h>
 
 #include "module/heap_choice.hpp"
+#include "module/heap_state.hpp"
 #include "module/rows.hpp"
 #include "replay/heap_replay.hpp"
 
@@ -60,10 +61,12 @@ py::dict replay_on_heap(const Program& program, const HeapChoice& choice, std::u
                         const std::vector<std::uint64_t>& snapshot_events, unsigned repeats, const py::object& progress) {
   const HeapReplayRequest request{choice.options(), samples, snapshot_events, repeats};
   HeapReplay result;
-  {
+  try {
     const replay::Progress report = progress_of(progress);
     const py::gil_scoped_release unlocked;
     result = replay::replay_on_heap(program, request, report);
+  } catch (const replay::HeapNotMade& heap) {
+    raise_unless_added(heap.status, heap.bytes, "a heap of ");
   }
   return py::dict("failures"_a = result.account.failures, "peak_used_bytes"_a = result.account.peak_used,
                   "peak_held_bytes"_a = result.peak_held, "seconds"_a = result.seconds, "timeline"_a = array_of(result.timeline),

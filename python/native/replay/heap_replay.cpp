@@ -15,9 +15,7 @@ using HeapPointer = std::unique_ptr<Heap, Destroy>;
 HeapPointer make_heap(const HeapOptions& options) {
   Heap* heap = nullptr;
   const HeapStatus status = heap_new_with(&options, &heap);
-  if (status != HEAP_STATUS_OK) {
-    throw std::runtime_error("a heap of " + std::to_string(options.bytes) + " bytes: " + heap_status_message(status));
-  }
+  if (status != HEAP_STATUS_OK) throw HeapNotMade{status, options.bytes};
   return HeapPointer{heap};
 }
 

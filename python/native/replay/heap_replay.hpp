@@ -12,6 +12,12 @@
 
 namespace slabheap::replay {
 
+/// A heap could not be made.
+struct HeapNotMade {
+  HeapStatus status;
+  std::size_t bytes;
+};
+
 /// Called now and then with the number of steps that are done; false ends the replay.
 using Progress = std::function<bool(std::uint64_t done)>;
 
@@ -40,8 +46,8 @@ struct HeapReplayRequest {
   unsigned repeats;
 };
 
-/// Replays the program once measured and `repeats` times timed, each on a heap of its own. Throws std::runtime_error if the heap
-/// cannot be made. Ended by `progress`, it returns what there is.
+/// Replays the program once measured and `repeats` times timed, each on a heap of its own. Throws HeapNotMade. Ended by
+/// `progress`, it returns what there is.
 [[nodiscard]] HeapReplay replay_on_heap(const Program& program, const HeapReplayRequest& request, const Progress& progress);
 
 }  // namespace slabheap::replay

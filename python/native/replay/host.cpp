@@ -4,7 +4,6 @@
 // Usage: slabheap-replay-host FILE_NUMBER STEPS SLOTS SAMPLES. With samples, the replay is measured; with 0, it is timed. It
 // takes memory from the kernel only, and the same addresses each time.
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -16,32 +15,11 @@
 #include "replay/host_protocol.hpp"
 #include "replay/loop.hpp"
 #include "replay/mapped_steps.hpp"
+#include "replay/process_malloc.hpp"
 
 using namespace slabheap::replay;
 
 namespace {
-
-constexpr std::size_t natural_align = alignof(std::max_align_t);
-
-/// The process's malloc as the loop wants it.
-struct Malloc {
-  static void* allocate(std::size_t size, std::size_t align) {
-    if (align <= natural_align) return std::malloc(size);
-    void* block = nullptr;
-    return posix_memalign(&block, align, size) == 0 ? block : nullptr;
-  }
-  static void* allocate_zeroed(std::size_t size, std::size_t align) {
-    if (align <= natural_align) return std::calloc(1, size);
-    void* block = allocate(size, align);
-    return block != nullptr ? std::memset(block, 0, size) : nullptr;
-  }
-  /// Of no more than natural alignment, as a program's realloc is.
-  static void* reallocate(void* block, std::size_t /*old_size*/, std::size_t /*align*/, std::size_t size) {
-    return std::realloc(block, size != 0 ? size : 1);
-  }
-  static void deallocate(void* block, std::size_t /*size*/, std::size_t /*align*/) { std::free(block); }
-  static std::size_t usable(void* block, std::size_t /*size*/, std::size_t /*align*/) { return malloc_usable_size(block); }
-};
 
 /// Zeroed memory of the kernel's, resident from the start.
 void* map_resident(std::size_t bytes) {
@@ -73,9 +51,8 @@ void write_all(const void* bytes, std::size_t count) {
   }
 }
 
-void measure(const MappedSteps& steps, Slot* slots, std::uint64_t samples) {
+void measure(const ProcessMalloc& allocator, const MappedSteps& steps, Slot* slots, std::uint64_t samples) {
   auto* timeline = static_cast<Sample*>(map_resident(samples * sizeof(Sample)));
-  Malloc allocator;
   Account account;
   HostAnswer answer{};
   const std::uint64_t before = anonymous_bytes();
@@ -94,8 +71,7 @@ void measure(const MappedSteps& steps, Slot* slots, std::uint64_t samples) {
   write_all(timeline, answer.samples * sizeof(Sample));
 }
 
-void time(const MappedSteps& steps, Slot* slots) {
-  Malloc allocator;
+void time(const ProcessMalloc& allocator, const MappedSteps& steps, Slot* slots) {
   HostAnswer answer{};
   (void)steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
     const double start = seconds_now();
@@ -122,12 +98,14 @@ int main(int count, char** arguments) {
   (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
   const MappedSteps steps{std::atoi(arguments[1]), std::strtoull(arguments[2], nullptr, 10)};
   if (!steps.is_mapped()) return host_no_program;
+  const ProcessMalloc allocator{std::getenv("LD_PRELOAD") != nullptr};
+  if (!allocator.is_whole()) return host_no_malloc;
   auto* slots = static_cast<Slot*>(map_resident(std::strtoull(arguments[3], nullptr, 10) * sizeof(Slot)));
   const std::uint64_t samples = std::strtoull(arguments[4], nullptr, 10);
   if (samples != 0) {
-    measure(steps, slots, samples);
+    measure(allocator, steps, slots, samples);
   } else {
-    time(steps, slots);
+    time(allocator, steps, slots);
   }
   return 0;
 }

@@ -18,6 +18,13 @@ struct HostAnswer {
 };
 
 /// How a host ends that cannot answer.
-enum HostExit : int { host_usage = 2, host_no_memory = 3, host_no_figures = 4, host_no_reader = 5, host_no_program = 6 };
+enum HostExit : int {
+  host_usage = 2,
+  host_no_memory = 3,
+  host_no_figures = 4,
+  host_no_reader = 5,
+  host_no_program = 6,
+  host_no_malloc = 7
+};
 
 }  // namespace slabheap::replay

@@ -5,15 +5,17 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
 namespace slabheap::replay {
 namespace {
 
 int open_unnamed(const std::string& folder) {
-  const int file =
-      folder.empty() ? memfd_create("slabheap-program", MFD_CLOEXEC) : open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  std::string path = folder + "/slabheap-XXXXXX";
+  const int file = folder.empty() ? memfd_create("slabheap-program", MFD_CLOEXEC) : mkostemp(path.data(), O_CLOEXEC);
   if (file < 0) throw std::system_error(errno, std::generic_category(), "a file for the program in '" + folder + "'");
+  if (!folder.empty()) unlink(path.c_str());
   return file;
 }
 
