@@ -244,11 +244,11 @@ def _run_host(program: _core.Program, allocator: str, samples: int) -> tuple[tup
     arguments = [str(_HOST), *map(str, (program.fileno(), program.events, program.slots, samples))]
     host = subprocess.run(arguments, env=environment, capture_output=True, pass_fds=(program.fileno(),), check=False)
     errors = host.stderr.decode(errors="replace").strip()
+    if "from LD_PRELOAD cannot be preloaded" in errors:
+        raise RuntimeError(f"{allocator} could not be preloaded: {errors.splitlines()[0]}")
     if host.returncode != 0 or len(host.stdout) < _ANSWER.size:
         reason = _HOST_ENDS.get(host.returncode, f"it ended with status {host.returncode}")
         raise RuntimeError(f"the replay on {allocator} failed: {reason}" + (f"; it said: {errors}" if errors else ""))
-    if "LD_PRELOAD" in errors:
-        raise RuntimeError(f"{allocator} could not be preloaded: {errors}")
     return _ANSWER.unpack_from(host.stdout), host.stdout[_ANSWER.size :]
 
 
