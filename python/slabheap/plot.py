@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -100,7 +101,7 @@ def timeline(results: Result | Sequence[Result], title: str = "") -> Figure:
             axes.plot(x, y, label=label, color=_COLOURS[index % 6], linestyle=_DASHES[index % 6])
         axes.set_title(title or f"Bytes over {several[0].events:,} events" + (f", {several[0].label}" if len(several) == 1 else ""))
         _name_axes(axes, "event", "bytes")
-        _count_bytes(axes.yaxis, max(float(y.max()) for _, _, y in lines))
+        _count_bytes(axes.yaxis, max(float(y.max(initial=0)) for y in (first["requested"], *(y for _, _, y in lines))))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_xlim(0, max(1, several[0].events))
         axes.set_ylim(0)
@@ -109,20 +110,22 @@ def timeline(results: Result | Sequence[Result], title: str = "") -> Figure:
 
 
 def _page_bytes_of(runs: npt.NDArray[np.void]) -> int:
-    """The longest length that can be a page: all runs start on, and are, multiples of it."""
-    return math.gcd(*(runs["address"] - runs["address"][0]).tolist(), *runs["bytes"].tolist())
+    """The longest length that can be a page: all runs are multiples of it."""
+    return math.gcd(*runs["bytes"].tolist())
 
 
 def page_occupancy(runs: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.float64], int]:
     """What each page of a heap holds, up to the last that is in use.
 
     Args:
-        runs: As `Heap.runs` or `Result.snapshots` give them, of one region.
+        runs: As `Heap.runs` or `Result.snapshots` give them.
 
     Returns:
         An array with a value for each page, shape (pages,): -1 for a free page, 2 for one of a large block, and the used part, from 0
         to 1, of one of a set; and the bytes of a page.
     """
+    if runs.size == 0:
+        raise ValueError("there is no run to draw")
     page_bytes = _page_bytes_of(runs)
     used = np.flatnonzero(runs["kind"] != RUN_KINDS.index("free"))
     runs = runs[: used[-1] + 1] if used.size else runs[:0]
@@ -152,10 +155,10 @@ def _page_colours(occupancy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
 def page_map(runs: npt.NDArray[np.void], title: str = "", columns: int | None = None) -> Figure:
     """The pages of a heap, row by row in order of address: free ones white, large blocks black, sets the darker the fuller they are.
 
-    Free pages behind the last that is in use are left out.
+    Free pages behind the last that is in use are left out. Regions follow each other without a gap.
 
     Args:
-        runs: As `Heap.runs` or `Result.snapshots` give them, of one region.
+        runs: As `Heap.runs` or `Result.snapshots` give them.
         title: What to write above it.
         columns: Pages in a row; chosen to suit unless given.
     """
@@ -193,6 +196,12 @@ def page_map(runs: npt.NDArray[np.void], title: str = "", columns: int | None = 
         return figure
 
 
+def _rates(result: Result) -> list[float]:
+    """Million operations a second of the median, the slowest and the fastest replay; 0 if none was timed."""
+    seconds = result.all_seconds or [0.0]
+    return [result.events / each / 1e6 if each else 0.0 for each in (statistics.median(seconds), max(seconds), min(seconds))]
+
+
 def comparison(results: Sequence[Result], title: str = "") -> Figure:
     """Bars side by side: operations a second, with the spread of the repeats, and peak bytes held over the peak requested.
 
@@ -207,9 +216,8 @@ def comparison(results: Sequence[Result], title: str = "") -> Figure:
         speed, space = figure.subplots(1, 2, sharey=True)
         places = np.arange(len(results))[::-1]
         labels = [result.label for result in results]
-        rates = np.array([result.operations_per_second / 1e6 for result in results])
-        extremes = [[r.events / s / 1e6 for s in (max(r.all_seconds), min(r.all_seconds))] if r.all_seconds else [0, 0] for r in results]
-        errors = np.abs(np.array(extremes).T - rates)
+        rates, slowest, fastest = np.array([_rates(result) for result in results]).T
+        errors = [rates - slowest, fastest - rates]
         speed.barh(places, rates, xerr=errors, color=_COLOURS[0], edgecolor="black", error_kw={"lw": 0.8, "capsize": 2})
         _name_axes(speed, "million operations a second; more is better", "")
         speed.set_yticks(places, labels)

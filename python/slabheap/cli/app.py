@@ -211,7 +211,9 @@ def replay(
             loaded, allocator, repeats=repeats, progress=lambda done, total: progress("replaying", done, total), **options
         )
         if page_map is not None and not result.snapshots:
-            raise ValueError("only slabheap knows its pages; leave out --map")
+            raise ValueError(
+                "there are no events to draw a map of" if allocator == "slabheap" else "only slabheap knows its pages; leave out --map"
+            )
     if as_json:
         print_json(_result_json(result))
     else:
