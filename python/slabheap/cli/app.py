@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from slabheap import plot
+import slabheap
 from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of
 from slabheap.recording import RecordedProcess
 from slabheap.recording import record as record_program
@@ -166,8 +166,8 @@ def _result_json(result: Result) -> dict[str, Any]:
         "allocator": result.allocator,
         "options": result.options,
         "events": result.events,
-        "seconds": result.seconds,
-        "operations_per_second": result.operations_per_second,
+        "seconds": result.seconds if result.all_seconds else None,
+        "operations_per_second": result.operations_per_second if result.all_seconds else None,
         "peak_requested_bytes": result.peak_requested_bytes,
         "peak_used_bytes": result.peak_used_bytes,
         "peak_held_bytes": result.peak_held_bytes,
@@ -224,11 +224,12 @@ def replay(
                 for c in result.class_stats
             ]
             out.print(table_of("Size classes at the end", ["block", "allocations", "used", "blocks", "sets"], rows))
-    if timeline is not None:
-        _save(plot.timeline(result), timeline)
-    if page_map is not None:
-        event, runs = next(iter(result.snapshots.items()))
-        _save(plot.page_map(runs, f"Pages after event {event:,}, at the peak, {result.label}"), page_map)
+    with errors_end():
+        if timeline is not None:
+            _save(slabheap.plot.timeline(result), timeline)
+        if page_map is not None:
+            event, runs = next(iter(result.snapshots.items()))
+            _save(slabheap.plot.page_map(runs, f"Pages after event {event:,}, at the peak, {result.label}"), page_map)
 
 
 @app.command()
@@ -261,10 +262,11 @@ def compare(
         print_json([_result_json(result) for result in results])
     else:
         out.print(table_of(f"{len(loaded):,} events", _RESULT_COLUMNS, [_result_row(result) for result in results]))
-    if picture is not None:
-        _save(plot.comparison(results, f"{trace.name}: {len(loaded):,} events"), picture)
-    if timeline is not None:
-        _save(plot.timeline(results), timeline)
+    with errors_end():
+        if picture is not None:
+            _save(slabheap.plot.comparison(results, f"{trace.name}: {len(loaded):,} events"), picture)
+        if timeline is not None:
+            _save(slabheap.plot.timeline(results), timeline)
 
 
 def main() -> None:

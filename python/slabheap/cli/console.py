@@ -23,6 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from slabheap.errors import HeapError
+
 __all__ = ["Shown", "bytes_cell", "err", "errors_end", "out", "print_json", "shown_progress", "table_of"]
 
 out = Console(highlight=False)
@@ -36,7 +38,7 @@ def errors_end() -> Iterator[None]:
     """Turns what a user can do something about into a line on the standard error stream and exit status 2."""
     try:
         yield
-    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError, HeapError) as error:
         err.print(f"[bold red]slabheap:[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(2) from None
 
@@ -84,10 +86,10 @@ def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Table:
 
 
 def print_json(content: Any) -> None:
-    """Content on the standard output stream, for machines; dataclasses become objects."""
+    """Content on the standard output stream, for machines; dataclasses become objects. NaN is not JSON: use None."""
 
     def plain(value: Any) -> Any:
         return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else str(value)
 
-    json.dump(content, sys.stdout, indent=2, default=plain)
+    json.dump(content, sys.stdout, indent=2, default=plain, allow_nan=False)
     sys.stdout.write("\n")
