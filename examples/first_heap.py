@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 import slabheap
-from slabheap.replay import compare
 
 with slabheap.Heap(1 << 20) as heap:
     block = heap.allocate(8 * 1000)
@@ -23,5 +22,5 @@ with slabheap.Heap(1 << 20) as heap:
     print(f"{stats.live_blocks} live blocks, the largest free run is {stats.largest_free_bytes:,} of {stats.total_bytes:,} bytes")
 
 trace = slabheap.Trace.load(Path(__file__).parents[1] / "tests/traces/perl-pod.trace")
-for result in compare(trace, ["classic", "compact", "system"]):
+for result in slabheap.compare(trace, ["classic", "compact", "system"]):
     print(f"{result.label:8} holds {result.peak_held_bytes / result.peak_requested_bytes:.2f} times what the program asked for")

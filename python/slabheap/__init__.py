@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from slabheap._core import version as __version__
+from slabheap.classes import optimise_classes
 from slabheap.errors import (
     Corrupt,
     DoubleFree,
@@ -21,11 +22,11 @@ from slabheap.errors import (
 from slabheap.events import EVENT, Operation
 from slabheap.heap import Block, ClassStats, Heap, Stats, UsableSize
 from slabheap.recording import Recorded, RecordedProcess, record
-from slabheap.replay import Result, compare, replay
+from slabheap.replaying import Result, compare, replay
 from slabheap.trace import Information, Trace
 
 if TYPE_CHECKING:
-    from slabheap import plot
+    from slabheap import plot, workloads
 
 __all__ = [
     "EVENT",
@@ -52,15 +53,17 @@ __all__ = [
     "WrongLayout",
     "__version__",
     "compare",
+    "optimise_classes",
     "plot",
     "record",
     "replay",
+    "workloads",
 ]
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Loads `slabheap.plot` when it is wanted: it takes longer to load than all of the rest."""
-        if name == "plot":
-            return importlib.import_module("slabheap.plot")
+        """Loads a module when it is wanted: matplotlib takes longer to load than all of the rest."""
+        if name in ("plot", "workloads"):
+            return importlib.import_module(f"slabheap.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

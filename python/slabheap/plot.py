@@ -23,7 +23,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, FuncFormatter, MultipleLocator
 
 from slabheap.heap import RUN_KINDS
-from slabheap.replay import Result
+from slabheap.replaying import Result
 
 __all__ = ["comparison", "page_map", "timeline"]
 

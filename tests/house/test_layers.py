@@ -39,7 +39,7 @@ PYTHON_ORDER = [
     "tracefile",
     "trace",
     "recording",
-    "replay",
+    "replaying",
     "workloads",
     "classes",
     "plot",

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slabheap import Heap, Trace, workloads
+from slabheap import Heap, Trace, replay, workloads
 from slabheap.classes import optimise_classes, rounded_bytes, size_histogram
 from slabheap.events import EVENT, Operation
 from slabheap.options import Preset
-from slabheap.replay import replay
 
 TRACES = sorted((Path(__file__).parents[1] / "traces").glob("*.trace"))
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from slabheap import Trace, workloads
+from slabheap import Trace, replay, workloads
 from slabheap.events import Operation
-from slabheap.replay import replay
 
 MAKERS: dict[str, Callable[[int], Trace]] = {
     "from_lifetimes": lambda seed: workloads.from_lifetimes(500, workloads.log_normal(64, 1.0), workloads.exponential(30), seed=seed),

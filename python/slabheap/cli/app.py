@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,12 @@ import slabheap
 from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of
 from slabheap.recording import RecordedProcess
 from slabheap.recording import record as record_program
-from slabheap.replay import Result
-from slabheap.replay import compare as compare_allocators
-from slabheap.replay import replay as replay_trace
+from slabheap.replaying import Result
+from slabheap.replaying import compare as compare_allocators
+from slabheap.replaying import replay as replay_trace
 from slabheap.trace import Trace
+
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     name="slabheap",
@@ -112,7 +115,10 @@ def _process_row(process: RecordedProcess) -> list[str]:
 
 @app.command()
 def info(trace: TracePath, as_json: Json = False) -> None:
-    """Say what is in a trace: events, blocks, threads, sizes, the peak, and what was lost."""
+    """Say what is in a trace: events, blocks, threads, sizes, the peak, and what was lost.
+
+    slabheap info app.trace
+    """
     with errors_end():
         loaded = Trace.load(trace)
         sizes = loaded.request_sizes
@@ -152,7 +158,7 @@ _RESULT_COLUMNS = ["allocator", "Mops/s", "requested", "used", "held", "ratio", 
 def _result_row(result: Result) -> list[str]:
     return [
         result.label,
-        f"{result.operations_per_second / 1e6:.1f}" if result.all_seconds else "not timed",
+        f"{result.operations_per_second / 1e6:.1f}" if math.isfinite(result.operations_per_second) else "not timed",
         bytes_cell(result.peak_requested_bytes),
         bytes_cell(result.peak_used_bytes),
         bytes_cell(result.peak_held_bytes),
@@ -161,13 +167,17 @@ def _result_row(result: Result) -> list[str]:
     ]
 
 
+def _json_number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 def _result_json(result: Result) -> dict[str, Any]:
     return {
         "allocator": result.allocator,
         "options": result.options,
         "events": result.events,
-        "seconds": result.seconds if result.all_seconds else None,
-        "operations_per_second": result.operations_per_second if result.all_seconds else None,
+        "seconds": _json_number(result.seconds),
+        "operations_per_second": _json_number(result.operations_per_second),
         "peak_requested_bytes": result.peak_requested_bytes,
         "peak_used_bytes": result.peak_used_bytes,
         "peak_held_bytes": result.peak_held_bytes,
@@ -271,4 +281,4 @@ def compare(
 
 def main() -> None:
     """Entry point."""
-    app()
+    app(prog_name="slabheap")
