@@ -27,6 +27,7 @@ from slabheap.trace import Information, Trace
 
 if TYPE_CHECKING:
     from slabheap import plot, workloads
+    from slabheap.sweeping import sweep
 
 __all__ = [
     "EVENT",
@@ -57,13 +58,16 @@ __all__ = [
     "plot",
     "record",
     "replay",
+    "sweep",
     "workloads",
 ]
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Loads a module when it is wanted: matplotlib takes longer to load than all of the rest."""
+        """Loads a module when it is wanted: matplotlib and pandas take longer to load than all of the rest."""
         if name in ("plot", "workloads"):
             return importlib.import_module(f"slabheap.{name}")
+        if name == "sweep":
+            return importlib.import_module("slabheap.sweeping").sweep
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

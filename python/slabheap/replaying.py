@@ -26,7 +26,10 @@ from slabheap.options import OPTIONS, choice_of
 from slabheap.trace import Trace, compile_trace
 from slabheap.tracefile import TraceReader
 
-__all__ = ["Result", "allocator_label", "compare", "replay"]
+__all__ = ["PRESETS", "Result", "allocator_label", "compare", "replay"]
+
+#: Names of presets, which `compare` takes for allocators.
+PRESETS = ("classic", "compact")
 
 _HOST = Path(__file__).parent / "bin" / "slabheap-replay-host"
 _ANSWER = struct.Struct("<QQQQd")  # HostAnswer
@@ -115,8 +118,10 @@ def default_bytes(program: _core.Program) -> int:
     return 1 << max(24, (8 * program.peak_requested_bytes - 1).bit_length())
 
 
-def _program_of(trace: Trace | str | Path) -> _core.Program:
+def _program_of(trace: Trace | str | Path | _core.Program) -> _core.Program:
     """The program of a trace. One in a file is compiled as a stream, into the folder for temporary files."""
+    if isinstance(trace, _core.Program):
+        return trace
     if isinstance(trace, Trace):
         return trace.program
     with TraceReader(trace) as reader:
@@ -124,7 +129,7 @@ def _program_of(trace: Trace | str | Path) -> _core.Program:
 
 
 def replay(
-    trace: Trace | str | Path,
+    trace: Trace | str | Path | _core.Program,
     allocator: str = "slabheap",
     *,
     samples: int = 1000,
@@ -138,7 +143,7 @@ def replay(
     Same trace and same options give the same figures, times aside.
 
     Args:
-        trace: The trace, or a file, which is then read as a stream and may be larger than memory.
+        trace: The trace; or a file, which is then read as a stream and may be larger than memory; or what `compile_trace` made of one.
         allocator: "slabheap", "system" for the malloc of this machine, or the path of a shared library with malloc and free; what else it
             has of calloc, realloc, posix_memalign, aligned_alloc and malloc_usable_size is used.
         samples: How many points the timeline has, at the most.
@@ -193,7 +198,7 @@ def compare(
             if progress is not None:
                 progress(index * total + done, len(allocators) * total)
 
-        if allocator in ("classic", "compact"):
+        if allocator in PRESETS:
             results.append(replay(program_of_all, progress=report, **shared, **options, preset=allocator))
         else:
             own = options if allocator == "slabheap" else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -114,8 +114,8 @@ class Trace:
         return f"<Trace of {program}: {len(self)} events, {self.block_count} blocks, {self.duration:.3g} s>"
 
 
-def compile_trace(source: Trace | TraceReader, folder: str = "") -> _core.Program:
-    """A trace compiled for replay; its steps are kept in an unnamed file in `folder`, or in memory.
+def compile_trace(source: Trace | Iterable[Events], folder: str = "") -> _core.Program:
+    """A trace, or the events of a reader, compiled for replay; the steps are kept in an unnamed file in `folder`, or in memory.
 
     Raises:
         ValueError: An event makes no sense; the message names it.

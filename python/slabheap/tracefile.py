@@ -181,7 +181,8 @@ class TraceWriter:
     """
 
     def __init__(self, path: str | Path, information: Information) -> None:
-        self._file: BinaryIO = sys.stdout.buffer if str(path) == "-" else Path(path).open("wb")  # noqa: SIM115
+        self._is_shared = str(path) == "-"
+        self._file: BinaryIO = sys.stdout.buffer if self._is_shared else Path(path).open("wb")  # noqa: SIM115
         self._information = information
         self._compressor = zstandard.ZstdCompressor(level=6)
         self._events = 0
@@ -227,7 +228,7 @@ class TraceWriter:
 
     def _close_file(self) -> None:
         self._file.flush()
-        if self._file is not sys.stdout.buffer:
+        if not self._is_shared:
             self._file.close()
 
     def __enter__(self) -> Self:
@@ -254,8 +255,9 @@ class TraceReader:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._name = "standard input" if str(path) == "-" else str(path)
-        self._file: BinaryIO = sys.stdin.buffer if str(path) == "-" else Path(path).open("rb")  # noqa: SIM115
+        self._is_shared = str(path) == "-"
+        self._name = "standard input" if self._is_shared else str(path)
+        self._file: BinaryIO = sys.stdin.buffer if self._is_shared else Path(path).open("rb")  # noqa: SIM115
         self._decompressor = zstandard.ZstdDecompressor()
         self._offset = 0
         self.information = Information()
@@ -354,7 +356,7 @@ class TraceReader:
 
     def close(self) -> None:
         """Closes the file."""
-        if self._file is not sys.stdin.buffer:
+        if not self._is_shared:
             self._file.close()
 
     def __enter__(self) -> Self:

@@ -42,6 +42,8 @@ PYTHON_ORDER = [
     "replaying",
     "workloads",
     "classes",
+    "grids",
+    "sweeping",
     "plot",
     "__init__",
     "cli",

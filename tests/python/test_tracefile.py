@@ -207,3 +207,11 @@ def test_information_that_is_not_known_is_passed_over(tmp_path: Path) -> None:
     )
     (tmp_path / "a.trace").write_bytes(content.getvalue())
     assert Trace.load(tmp_path / "a.trace").information == Information()
+
+
+def test_traces_are_written_and_read_where_the_standard_streams_are_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout"):  # as in a notebook
+        monkeypatch.setattr(sys, name, io.StringIO())
+    trace = trace_of((ALLOCATE, 0, 10))
+    trace.save(tmp_path / "some.trace")
+    assert is_same(Trace.load(tmp_path / "some.trace"), trace)

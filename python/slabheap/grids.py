@@ -1,0 +1,92 @@
+"""Grids: the points of a sweep, each an allocator with its options."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from slabheap.options import OPTIONS, choice_of
+from slabheap.replaying import PRESETS, allocator_label
+
+__all__ = ["AXES", "Point", "points_of"]
+
+#: What a grid may vary.
+AXES = ("allocator", "bytes", *OPTIONS)
+
+_ANY_BYTES = 1 << 24  # for checking the other options
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A point of a grid.
+
+    Attributes:
+        allocator: "slabheap", "system", or the path of a library.
+        options: As for `replay`, without those that are None; empty for others than slabheap.
+    """
+
+    allocator: str
+    options: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The point in a few words."""
+        return allocator_label(self.allocator, self.options)
+
+    @property
+    def key(self) -> str:
+        """A text that only equal points share."""
+        return json.dumps([self.allocator, self.options], sort_keys=True)
+
+
+def _values(axis: str, values: Any) -> list[Any]:
+    if axis not in AXES:
+        raise ValueError(f"a grid cannot vary {axis!r}, but {', '.join(AXES)}")
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"the grid's values for {axis} must be a sequence, such as [{values!r}]")
+    listed = list(values)
+    if not listed:
+        raise ValueError(f"the grid has no value for {axis}")
+    if axis == "classes":
+        for value in listed:
+            if value is not None and (isinstance(value, str) or not isinstance(value, Sequence)):
+                raise TypeError(f"each of the grid's values for classes must be a sequence of block sizes or None, not {value!r}")
+        return [None if value is None else [int(size) for size in value] for value in listed]
+    return listed
+
+
+def _point(chosen: dict[str, Any]) -> Point:
+    allocator = str(chosen.pop("allocator", "slabheap"))
+    options = {name: value for name, value in chosen.items() if value is not None}
+    if allocator in PRESETS:
+        allocator, options = "slabheap", {**options, "preset": allocator}
+    if allocator == "slabheap":
+        choice_of(**{"bytes": _ANY_BYTES, **options})
+        return Point(allocator, options)
+    return Point(allocator if allocator == "system" else str(Path(allocator).resolve()), {})
+
+
+def points_of(grid: Mapping[str, Iterable[Any]]) -> list[Point]:
+    """Every combination of the grid's values, the last axis changing fastest; those that come to the same only once.
+
+    Args:
+        grid: From an axis ("allocator", "bytes", "preset", "classes", "set_blocks", "page_bytes", "pages") to its values. The value None is
+            what there is without the option. The allocators are those of `compare`; options count for slabheap alone.
+
+    Raises:
+        ValueError: There is no such axis, an axis has no value, or an option is out of range.
+        TypeError: The values are no sequence.
+
+    Examples:
+        >>> [point.label for point in points_of({"allocator": ["slabheap", "system"], "page_bytes": [1024, 4096]})]
+        ['classic page_bytes=1024', 'classic page_bytes=4096', 'system']
+    """
+    axes = {axis: _values(axis, values) for axis, values in grid.items()}
+    if "preset" in axes and any(value in PRESETS for value in axes.get("allocator", [])):
+        raise ValueError("the grid names presets twice: as allocators and as presets")
+    points = (_point(dict(zip(axes, chosen, strict=True))) for chosen in itertools.product(*axes.values()))
+    return list({point.key: point for point in points}.values())

@@ -1,0 +1,330 @@
+"""Sweeps: a replay at each point of a grid, on all cores or a cluster, into a tidy frame that grows on disk."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import datetime
+import functools
+import hashlib
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import loky
+import pandas as pd
+
+from slabheap import _core
+from slabheap.errors import HeapError
+from slabheap.events import Events
+from slabheap.grids import Point, points_of
+from slabheap.replaying import Result, replay
+from slabheap.trace import Trace, TraceReader, compile_trace
+
+__all__ = ["TIMES", "Source", "frame_at", "sweep"]
+
+#: What a sweep can replay: a trace, a file, or what makes the trace of a seed.
+Source: TypeAlias = Trace | str | Path | Callable[[int], Trace]
+
+_COLUMNS = {
+    "trace": "string",
+    "digest": "string",
+    "seed": "Int64",
+    "allocator": "string",
+    "label": "string",
+    "preset": "string",
+    "classes": "string",
+    "set_blocks": "Int64",
+    "page_bytes": "Int64",
+    "pages": "string",
+    "bytes": "Int64",
+    "repeat": "Int64",
+    "events": "Int64",
+    "seconds": "Float64",
+    "operations_per_second": "Float64",
+    "peak_requested_bytes": "Int64",
+    "peak_used_bytes": "Int64",
+    "peak_held_bytes": "Int64",
+    "held_ratio": "Float64",
+    "failures": "Int64",
+    "error": "string",
+    "version": "string",
+    "python": "string",
+    "machine": "string",
+    "finished": "datetime64[us, UTC]",
+    "key": "string",
+}
+
+#: The columns that differ from run to run and from machine to machine; all others are the same each time.
+TIMES = ("seconds", "operations_per_second", "machine", "python", "finished")
+
+_SAVE_SECONDS = 1.0  # between two writings of the frame, at the least
+
+Row: TypeAlias = dict[str, Any]
+
+
+class _Digest:
+    """What events come to, whatever file they stand in."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=8)
+
+    def over(self, chunks: Iterable[Events]) -> Iterator[Events]:
+        """The same events, which count from now on."""
+        for chunk in chunks:
+            self._hash.update(chunk.tobytes())
+            yield chunk
+
+    def text(self) -> str:
+        return self._hash.hexdigest()
+
+
+class _Task:
+    """What a worker is sent: a file that it can read, and what to do with it."""
+
+    def __init__(self, path: str, row: Row, point: Point, repeats: int) -> None:
+        self.path, self.row, self.point, self.repeats = path, row, point, repeats
+
+
+@functools.lru_cache(maxsize=1)
+def _program(path: str, digest: str) -> _core.Program:
+    """The program of a file, compiled once in each worker."""
+    seen = _Digest()
+    with TraceReader(path) as reader:
+        program = compile_trace(seen.over(reader), folder=tempfile.gettempdir())
+    if seen.text() != digest:
+        raise RuntimeError(f"{path} on {platform.node()} is another trace than the sweep was started with")
+    return program
+
+
+@functools.cache
+def _machine() -> str:
+    """Name, processor and number of cores of this machine."""
+    with contextlib.suppress(OSError):
+        names = (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+        return f"{platform.node()}: {os.cpu_count()} x {next(names, platform.machine())}"
+    return f"{platform.node()}: {os.cpu_count()} x {platform.machine()}"
+
+
+def _figures(result: Result) -> Row:
+    return {
+        "events": result.events,
+        "peak_requested_bytes": result.peak_requested_bytes,
+        "peak_used_bytes": result.peak_used_bytes,
+        "peak_held_bytes": result.peak_held_bytes,
+        "held_ratio": result.peak_held_bytes / max(1, result.peak_requested_bytes),
+        "failures": result.failures,
+    }
+
+
+def _run(task: _Task) -> list[Row]:
+    """The rows of a point: one a repeat. What cannot be replayed is a row, too, which says why."""
+    program = _program(task.path, task.row["digest"])
+    common = {**task.row, "python": platform.python_version(), "machine": _machine()}
+    try:
+        result = replay(program, task.point.allocator, samples=1, snapshot_events=(), repeats=task.repeats, **task.point.options)
+    except (HeapError, MemoryError, OSError, RuntimeError, ValueError) as error:
+        return [{**common, "repeat": 0, "error": f"{type(error).__name__}: {error}", "finished": _now()}]
+    common.update(_figures(result))
+    if not result.all_seconds:
+        return [{**common, "repeat": 0, "finished": _now()}]
+    return [
+        {**common, "repeat": repeat, "seconds": seconds, "operations_per_second": result.events / seconds, "finished": _now()}
+        for repeat, seconds in enumerate(result.all_seconds)
+    ]
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _frame(rows: Sequence[Row]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+
+
+def frame_at(path: str | Path) -> pd.DataFrame:
+    """The frame that a sweep left in a Parquet file, finished or not.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not one of a sweep.
+    """
+    try:
+        frame = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # what pyarrow raises depends on what is wrong
+        raise ValueError(f"{path} is not a Parquet file: {error}") from None
+    missing = [name for name in _COLUMNS if name not in frame]
+    if missing:
+        raise ValueError(f"{path} is not the frame of a sweep: it has no column {missing[0]!r}")
+    return frame[list(_COLUMNS)].astype(_COLUMNS)
+
+
+class _Store:
+    """The rows so far, and the file that has them."""
+
+    def __init__(self, path: str | Path | None) -> None:
+        self.path = None if path is None else Path(path)
+        self.found = frame_at(self.path) if self.path is not None and self.path.exists() else _frame([])
+        self._done = set(self.found["key"])
+        self._rows: list[Row] = []
+        self._saved_at = -_SAVE_SECONDS
+
+    def has(self, key: str) -> bool:
+        return key in self._done
+
+    def add(self, rows: list[Row]) -> None:
+        self._rows += rows
+        if time.monotonic() >= self._saved_at + _SAVE_SECONDS:
+            self.save()
+
+    def frame(self) -> pd.DataFrame:
+        """All rows, found and made."""
+        if not self._rows:
+            return self.found
+        made = _frame(self._rows)
+        return made if self.found.empty else pd.concat([self.found, made], ignore_index=True)
+
+    def save(self) -> None:
+        """Writes the file anew, so that it is whole at every moment."""
+        if self.path is not None and self._rows:
+            beside = self.path.with_name(self.path.name + ".new")
+            self.frame().to_parquet(beside, index=False)
+            beside.replace(self.path)
+        self._saved_at = time.monotonic()
+
+
+def _as_file(trace: Trace | str | Path, folder: Path, name: str) -> str:
+    if isinstance(trace, Trace):
+        path = folder / f"{name}.trace"
+        trace.save(path)
+        return str(path)
+    return str(Path(trace).resolve())
+
+
+def _tasks(source: Source, seeds: Sequence[int], points: Sequence[Point], repeats: int, folder: Path) -> list[_Task]:
+    """Every task of a sweep, in the order of its rows."""
+    tasks = []
+    traces = [(None, source)] if isinstance(source, Trace | str | Path) else [(seed, source(seed)) for seed in seeds]
+    for seed, trace in traces:
+        path = _as_file(trace, folder, "trace" if seed is None else str(seed))
+        seen = _Digest()
+        with TraceReader(path) as reader:
+            for _ in seen.over(reader):
+                pass
+            information = reader.information
+        name = Path(trace).name if isinstance(trace, str | Path) else " ".join(information.command) or information.source
+        for point in points:
+            options = {**point.options, "classes": ",".join(map(str, point.options.get("classes", ()))) or None}
+            row = {"trace": name, "digest": seen.text(), "seed": seed, "allocator": point.allocator, "label": point.label, **options}
+            row["version"] = _core.version
+            row["key"] = hashlib.blake2b(repr((seen.text(), point.key, repeats, _core.version)).encode(), digest_size=8).hexdigest()
+            tasks.append(_Task(path, row, point, repeats))
+    return tasks
+
+
+def _run_all(tasks: Sequence[_Task], executor: concurrent.futures.Executor, store: _Store, report: Callable[[int], None]) -> None:
+    """Runs tasks; whatever ends this early, rows that are finished are kept."""
+    futures = {executor.submit(_run, task) for task in tasks}
+    kept: set[concurrent.futures.Future[list[Row]]] = set()
+
+    def keep(future: concurrent.futures.Future[list[Row]]) -> None:
+        store.add(future.result())
+        kept.add(future)
+        report(len(kept))
+
+    try:
+        for future in concurrent.futures.as_completed(futures):
+            keep(future)
+    except BaseException:
+        for future in futures - kept:
+            if not future.cancel() and future.done() and future.exception() is None:
+                keep(future)
+        raise
+    finally:
+        store.save()
+
+
+@contextlib.contextmanager
+def _own_pool(tasks: int) -> Iterator[concurrent.futures.Executor]:
+    """A pool of as many processes as there are cores. It needs no guard in the main module, as that of the standard library would."""
+    pool = loky.ProcessPoolExecutor(max_workers=min(tasks, os.cpu_count() or 1))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)  # an early end does not wait for replays that nobody wants any more
+
+
+def sweep(
+    trace: Source,
+    grid: Mapping[str, Iterable[Any]],
+    *,
+    executor: concurrent.futures.Executor | None = None,
+    repeats: int = 1,
+    seeds: Iterable[int] = (0,),
+    output: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Replays a trace at every point of a grid.
+
+    Points run at the same time, so their times are those of a busy machine; to compare speeds, sweep with one worker:
+    `executor=concurrent.futures.ThreadPoolExecutor(1)`. Bytes and counts are the same however it is run.
+
+    Args:
+        trace: The trace, a file, or a function that makes a trace of a seed. A file is read as a stream by each worker; on a cluster, it
+            has to lie where every machine can read it under the same path.
+        grid: From an axis ("allocator", "bytes", "preset", "classes", "set_blocks", "page_bytes", "pages") to the values to try; None
+            stands for what there is without the option. Options count for slabheap alone: other allocators are one point each.
+        executor: Any `concurrent.futures.Executor`, such as that of a cluster: `dask.distributed.Client(...).get_executor()`. A pool of as
+            many processes as there are cores unless given.
+        repeats: Timed replays of each point; 0 leaves times out.
+        seeds: What to call `trace` with, if it is a function.
+        output: A Parquet file for the frame, kept up to date while the sweep runs. Points of the same trace, options, repeats and version
+            that it has already are not run again; rows of other sweeps stay in it.
+        progress: Called with the points done and those to do.
+
+    Returns:
+        A row for each repeat of each point of each seed, in that order. Columns: `trace`, `digest` (of its events), `seed`, `allocator`,
+        `label`, the options, `repeat`, `events`, `seconds`, `operations_per_second`, `peak_requested_bytes`, `peak_used_bytes`,
+        `peak_held_bytes`, `held_ratio` (held over requested), `failures`, `error` (why a point could not be replayed), `version`,
+        `python`, `machine`, `finished`, and `key` (of the point).
+
+    Raises:
+        ValueError: The grid or the trace makes no sense; nothing has been run then.
+        FileNotFoundError: There is no such trace.
+
+    Examples:
+        >>> from slabheap import workloads
+        >>> trace = workloads.from_lifetimes(500, workloads.log_normal(100, 1.0), workloads.exponential(40))
+        >>> frame = sweep(trace, {"preset": ["classic", "compact"], "page_bytes": [1024, 4096]}, repeats=0)
+        >>> list(frame["label"])
+        ['classic page_bytes=1024', 'classic page_bytes=4096', 'compact page_bytes=1024', 'compact page_bytes=4096']
+        >>> bool((frame["held_ratio"] > 1).all())
+        True
+    """
+    if repeats < 0:
+        raise ValueError("there must be no less than no repeats")
+    points = points_of(grid)
+    store = _Store(output)
+    with tempfile.TemporaryDirectory(prefix="slabheap-") as folder, contextlib.ExitStack() as closing:
+        tasks = _tasks(trace, list(seeds), points, repeats, Path(folder))
+        left = [task for task in tasks if not store.has(task.row["key"])]
+        finished = len(tasks) - len(left)
+
+        def report(done: int) -> None:
+            if progress is not None:
+                progress(finished + done, len(tasks))
+
+        report(0)
+        if left:
+            _run_all(left, executor or closing.enter_context(_own_pool(len(left))), store, report)
+    wanted = {task.row["key"]: place for place, task in enumerate(tasks)}
+    frame = store.frame()
+    frame = frame[frame["key"].isin(list(wanted))]
+    order = frame["key"].map(wanted)
+    return frame.assign(_place=order).sort_values(["_place", "repeat"], kind="stable").drop(columns="_place").reset_index(drop=True)
