@@ -4,8 +4,13 @@
 //! programmers. Rust programs want the `slabheap` crate instead, which is safe where it can be.
 
 #![no_std]
+#![warn(missing_docs)]
 #![allow(clippy::doc_markdown)]
 
+mod answers;
+mod layout;
+
+pub use answers::{HeapRunKind, HeapStatus};
 use core::ffi::{c_char, c_void};
 
 /// The most regions that a heap can have.
@@ -29,34 +34,50 @@ pub const HEAP_MIN_PAGE_BYTES: usize = 512;
 /// The largest page, in bytes.
 pub const HEAP_MAX_PAGE_BYTES: usize = 65536;
 
-/// What a call answers. A call that does not answer HEAP_STATUS_OK has changed nothing, except that a refused free is counted.
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HeapStatus {
-    /// Done.
-    Ok = 0,
-    /// There is no memory for it, even after everything kept back was given up.
-    OutOfMemory = 1,
-    /// An argument or an option is outside of its range; for options, heap_options_problem() says which.
-    InvalidArgument = 2,
-    /// No region of this heap holds the pointer.
-    NotOwned = 3,
-    /// The pointer lies in this heap but in no live block: it was freed before, or never handed out.
-    NotAllocated = 4,
-    /// The pointer lies inside a live block, not at its start.
-    Misaligned = 5,
-    /// A live block, but not of the class that this size and alignment belong to.
-    WrongLayout = 6,
-    /// The memory overlaps a region of this heap.
-    Overlap = 7,
-    /// The memory cannot hold the heap's metadata and one page.
-    TooSmall = 8,
-    /// The heap has HEAP_MAX_REGIONS regions already, or no numbers left for so many pages.
-    TooManyRegions = 9,
-    /// An invariant does not hold: something wrote over the heap's metadata.
-    Corrupt = 10,
-    /// This system, or the way that the library was built, cannot do it.
-    Unsupported = 11,
+/// The numbers that the library answers with, as far as this version knows them, and as the C header has them. What a call gives is
+/// an integer that need not be one of them: [`HeapStatus`], [`HeapRunKind`].
+pub mod known {
+    /// What a call answers. A call that does not answer HEAP_STATUS_OK has changed nothing, except that a refused free is counted.
+    #[repr(u32)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum HeapStatus {
+        /// Done.
+        Ok = 0,
+        /// There is no memory for it, even after everything kept back was given up.
+        OutOfMemory = 1,
+        /// An argument or an option is outside of its range; for options, heap_options_problem() says which.
+        InvalidArgument = 2,
+        /// No region of this heap holds the pointer.
+        NotOwned = 3,
+        /// The pointer lies in this heap but in no live block: it was freed before, or never handed out.
+        NotAllocated = 4,
+        /// The pointer lies inside a live block, not at its start.
+        Misaligned = 5,
+        /// A live block, but not of the class that this size and alignment belong to.
+        WrongLayout = 6,
+        /// The memory overlaps a region of this heap.
+        Overlap = 7,
+        /// The memory cannot hold the heap's metadata and one page.
+        TooSmall = 8,
+        /// The heap has HEAP_MAX_REGIONS regions already, or no numbers left for so many pages.
+        TooManyRegions = 9,
+        /// An invariant does not hold: something wrote over the heap's metadata.
+        Corrupt = 10,
+        /// This system, or the way that the library was built, cannot do it.
+        Unsupported = 11,
+    }
+
+    /// What a run of pages is.
+    #[repr(u32)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum HeapRunKind {
+        /// Free.
+        Free = 0,
+        /// Cut into blocks of one size class.
+        Set = 1,
+        /// One block.
+        Large = 2,
+    }
 }
 
 /// A choice of size classes, set size, page size and page layer that go together.
@@ -207,18 +228,6 @@ pub struct HeapClassStats {
     pub allocations: u64,
     /// Blocks taken back so far.
     pub deallocations: u64,
-}
-
-/// What a run of pages is.
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HeapRunKind {
-    /// Free.
-    Free = 0,
-    /// Cut into blocks of one size class.
-    Set = 1,
-    /// One block.
-    Large = 2,
 }
 
 /// A run of pages.
