@@ -1,5 +1,5 @@
 # Thin: what each target does stands in tools/, CMakePresets.json and the scripts that it calls.
-.PHONY: test demo lint format header bench clean help
+.PHONY: test demo lint format header bench soak clean help
 
 help: ## Says what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ header: ## Prints the C header anew from the Rust declarations
 
 bench: ## The benchmark against other allocators
 	cd bench && cargo run --release -- speed
+
+soak: ## The long forms of the tests; PARTS="rust ..." for some of them
+	tools/bootstrap test
+	tools/soak $(PARTS)
 
 clean: ## Removes what was built
 	rm -rf build

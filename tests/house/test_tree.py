@@ -69,3 +69,12 @@ def test_scripts_can_be_run() -> None:
     first_lines = {path: path.read_bytes()[:2] for path in tracked("tools/*", "*.sh", ".ci/run")}
     assert all(first == b"#!" for first in first_lines.values()), first_lines
     assert [path for path in first_lines if not path.stat().st_mode & 0o100] == []
+
+
+def test_the_example_in_rust_is_one_that_is_tested() -> None:
+    def examples(path: str) -> list[str]:
+        return re.findall(r"```rust\n(.*?)```", (ROOT / path).read_text(), re.DOTALL)
+
+    shown = examples("README.md")
+    assert shown
+    assert set(shown) <= set(examples("rust/slabheap/README.md"))  # which the crate has as its documentation, so cargo tests it
