@@ -3,8 +3,9 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
+#include "support/environment.hpp"
 
+using slabheap::test::environment_or;
 using slabheap::test::Model;
 using slabheap::test::Setup;
 
@@ -34,12 +35,6 @@ std::vector<Setup> setups() {
     add({4096 * kib}, 65536);
   }
   return setups;
-}
-
-/// From the environment, so that a failing run can be repeated and a long one be asked for.
-std::size_t environment_or(const char* name, std::size_t otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Memory mapped from the OS, and the end of a process that frees wrongly.
 #include <doctest/doctest.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,6 +10,10 @@
 #include <vector>
 
 #include "slabheap/slabheap.h"
+#include "support/child.hpp"
+
+using slabheap::test::Outcome;
+using slabheap::test::outcome_of;
 
 namespace {
 
@@ -21,26 +24,6 @@ std::size_t resident_bytes() {
   std::size_t resident = 0;
   statm >> all >> resident;
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
-/// What a child that does this prints to its standard error, and how it ends.
-std::string outcome_of(void (*work)(), int& status) {
-  int ends[2];
-  REQUIRE(pipe(ends) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(ends[1], STDERR_FILENO);
-    signal(SIGABRT, SIG_DFL);
-    work();
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string text;
-  char buffer[256];
-  for (ssize_t got = 0; (got = read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
-  close(ends[0]);
-  REQUIRE(waitpid(child, &status, 0) == child);
-  return text;
 }
 
 }  // namespace
@@ -152,21 +135,18 @@ TEST_CASE("a destroyed heap's mappings are gone") {
 }
 
 TEST_CASE("a heap that is to abort on an invalid free says why and does") {
-  int status = 0;
-  const std::string text = outcome_of(
-      [] {
-        HeapOptions options = heap_options_default();
-        options.bytes = 1 << 20;
-        options.invalid_free = HEAP_INVALID_FREE_ABORT;
-        Heap* heap = nullptr;
-        if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) _exit(1);
-        void* block = heap_allocate(heap, 100, 8);
-        if (heap_free(heap, block) != HEAP_STATUS_OK || heap_free(heap, nullptr) != HEAP_STATUS_OK) _exit(2);
-        (void)heap_free(heap, block);
-      },
-      status);
-  CHECK(WIFSIGNALED(status));
-  CHECK(WTERMSIG(status) == SIGABRT);
-  CHECK(text.starts_with("slabheap: invalid free of 0x"));
-  CHECK(text.ends_with(": the pointer is in no live block: freed before, or never handed out\n"));
+  const Outcome outcome = outcome_of([] {
+    HeapOptions options = heap_options_default();
+    options.bytes = 1 << 20;
+    options.invalid_free = HEAP_INVALID_FREE_ABORT;
+    Heap* heap = nullptr;
+    if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) _exit(1);
+    void* block = heap_allocate(heap, 100, 8);
+    if (heap_free(heap, block) != HEAP_STATUS_OK || heap_free(heap, nullptr) != HEAP_STATUS_OK) _exit(2);
+    (void)heap_free(heap, block);
+  });
+  CHECK(WIFSIGNALED(outcome.status));
+  CHECK(WTERMSIG(outcome.status) == SIGABRT);
+  CHECK(outcome.text.starts_with("slabheap: invalid free of 0x"));
+  CHECK(outcome.text.ends_with(": the pointer is in no live block: freed before, or never handed out\n"));
 }

@@ -1,0 +1,117 @@
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include "support/attack.hpp"
+
+namespace slabheap::test {
+namespace {
+
+constexpr std::size_t first_region_bytes = 96 << 10;  // in front of a second region
+
+unsigned char* bytes_at(std::uintptr_t address) { return reinterpret_cast<unsigned char*>(address); }
+
+const char* name_of(Ground ground) {
+  switch (ground) {
+    case Ground::callers_memory: return "caller's memory";
+    case Ground::mapped_memory: return "mapped memory";
+    case Ground::second_region: return "second region";
+  }
+  return "";
+}
+
+}  // namespace
+
+Arena::Arena(Ground ground, HeapPreset preset, HeapPageLayer layer, HeapInvalidFree invalid_free)
+    : name_{std::string{preset == HEAP_PRESET_COMPACT ? "compact" : "classic"} +
+            (layer == HEAP_PAGE_LAYER_BUDDY ? ", buddy, " : ", best fit, ") + name_of(ground)} {
+  HeapOptions options = heap_options_default();
+  options.preset = preset;
+  options.pages = layer;
+  options.invalid_free = invalid_free;
+  options.bytes = bytes;
+  const auto give = [&](std::size_t count) {
+    owned_.push_back(std::make_unique<Memory>(count));
+    memory_.push_back({static_cast<unsigned char*>(owned_.back()->start()), count});
+    return memory_.back();
+  };
+  if (ground != Ground::mapped_memory) {
+    const Range first = give(ground == Ground::second_region ? first_region_bytes : bytes);
+    options.memory = first.start;
+    options.bytes = first.bytes;
+  }
+  REQUIRE(heap_new_with(&options, &heap_) == HEAP_STATUS_OK);
+  // Mapped memory is as aligned as it is long, and the heap lies in it.
+  if (ground == Ground::mapped_memory)
+    memory_.push_back({bytes_at(reinterpret_cast<std::uintptr_t>(heap_) & ~(bytes - 1)), bytes});
+  if (ground == Ground::second_region) {
+    const Range second = give(bytes);
+    REQUIRE(heap_add_memory(heap_, second.start, second.bytes) == HEAP_STATUS_OK);
+  }
+  REQUIRE(attacked().holds(runs().front().start));
+}
+
+std::vector<HeapRun> Arena::runs() const {
+  struct Context {
+    const Range& range;
+    std::vector<HeapRun> runs;
+  } context{attacked(), {}};
+  const auto collect = [](void* pointer, const HeapRun* run) {
+    auto& found = *static_cast<Context*>(pointer);
+    if (found.range.holds(run->start)) found.runs.push_back(*run);
+    return true;
+  };
+  REQUIRE(heap_visit_runs(heap_, collect, &context) == HEAP_STATUS_OK);
+  return context.runs;
+}
+
+void* Arena::place(std::size_t size, std::size_t align) const {
+  void* block = heap_allocate(heap_, size, align);
+  while (block != nullptr && !attacked().holds(block)) block = heap_allocate(heap_, size, align);
+  return block;
+}
+
+void Snapshot::take() {
+  copies_.clear();
+  for (const Arena::Range& range : arena_.memory()) copies_.emplace_back(range.start, range.start + range.bytes);
+}
+
+std::vector<unsigned char*> Snapshot::differences() const {
+  std::vector<unsigned char*> found;
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    const Arena::Range& range = arena_.memory()[i];
+    if (std::memcmp(range.start, copies_[i].data(), range.bytes) == 0) continue;
+    for (std::size_t at = 0; at < range.bytes; ++at) {
+      if (range.start[at] != copies_[i][at]) found.push_back(range.start + at);
+    }
+  }
+  return found;
+}
+
+bool Snapshot::differs_by(std::uint64_t* counter, std::uint64_t more) {
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    const Arena::Range& range = arena_.memory()[i];
+    if (!range.holds(counter)) continue;
+    const std::size_t offset = static_cast<std::size_t>(reinterpret_cast<unsigned char*>(counter) - range.start);
+    std::uint64_t before = 0;
+    std::memcpy(&before, copies_[i].data() + offset, sizeof before);
+    if (*counter != before + more) return false;
+    std::memcpy(copies_[i].data() + offset, counter, sizeof *counter);
+  }
+  return differences().empty();
+}
+
+std::uint64_t* find_rejection_counter(const Arena& arena) {
+  const Snapshot before{arena};
+  const std::uint64_t rejected = heap_stats(arena.heap()).rejected_frees;
+  int outside = 0;
+  REQUIRE(heap_free(arena.heap(), &outside) == HEAP_STATUS_NOT_OWNED);
+  const std::vector<unsigned char*> changed = before.differences();
+  REQUIRE(changed.size() == 1);  // a small number has grown by one
+  auto* counter = reinterpret_cast<std::uint64_t*>(reinterpret_cast<std::uintptr_t>(changed[0]) & ~std::uintptr_t{7});
+  REQUIRE(*counter == rejected + 1);
+  REQUIRE(heap_stats(arena.heap()).rejected_frees == rejected + 1);
+  return counter;
+}
+
+}  // namespace slabheap::test

@@ -1,0 +1,244 @@
+#include "support/attack.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <random>
+
+namespace slabheap::test {
+namespace {
+
+using Calls = std::vector<WrongCall>;
+
+unsigned char* bytes_of(void* block) { return static_cast<unsigned char*>(block); }
+
+std::size_t class_bytes(const Arena& arena, std::size_t index) {
+  HeapClassStats stats;
+  REQUIRE(heap_class_stats(arena.heap(), index, &stats) == HEAP_STATUS_OK);
+  return stats.block_size;
+}
+
+/// Three blocks side by side where there is room for them, and which of them is attacked: the one in the middle.
+void* place_among_others(const Arena& arena, const Subject& subject) {
+  REQUIRE(heap_reset(arena.heap()) == HEAP_STATUS_OK);
+  void* first = arena.place(subject.size, 1);
+  REQUIRE(first != nullptr);
+  void* second = arena.place(subject.size, 1);
+  (void)arena.place(subject.size, 1);
+  return second != nullptr ? second : first;
+}
+
+void* place_and_free(const Arena& arena, const Subject& subject) {
+  void* block = place_among_others(arena, subject);
+  REQUIRE(heap_deallocate(arena.heap(), block, subject.size, 1) == HEAP_STATUS_OK);
+  return block;
+}
+
+/// The same pointer wrong in the same way, whatever the call.
+WrongCall call_at(const Subject& subject, void* block, HeapStatus status) { return {block, subject.size, 1, status, false}; }
+
+Calls free_twice(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  return {call_at(subject, place_and_free(arena, subject), HEAP_STATUS_NOT_ALLOCATED)};
+}
+
+Calls free_twice_with_much_between(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  void* block = place_and_free(arena, subject);
+  std::mt19937 random{1};
+  std::vector<void*> passing;
+  for (int i = 0; i < 300; ++i) {
+    const std::size_t size = std::size_t{1} << random() % 15;
+    if (size == subject.size) continue;
+    if (void* got = heap_allocate(arena.heap(), size, 1)) passing.push_back(got);
+  }
+  for (void* got : passing) REQUIRE(heap_free(arena.heap(), got) == HEAP_STATUS_OK);
+  return {call_at(subject, block, HEAP_STATUS_NOT_ALLOCATED)};
+}
+
+Calls free_inside(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  unsigned char* block = bytes_of(place_among_others(arena, subject));
+  Calls calls;
+  for (const std::size_t offset : {subject.size / 4, subject.size / 2, subject.size / 4 * 3}) {
+    calls.push_back(call_at(subject, block + offset, HEAP_STATUS_MISALIGNED));
+  }
+  return calls;
+}
+
+Calls free_misaligned(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  unsigned char* block = bytes_of(place_among_others(arena, subject));
+  return {call_at(subject, block + 1, HEAP_STATUS_MISALIGNED),
+          call_at(subject, block + subject.size - 1, HEAP_STATUS_MISALIGNED)};
+}
+
+Calls free_what_is_foreign(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  (void)place_among_others(arena, subject);
+  static int of_the_program = 0;
+  static const std::unique_ptr<int> of_libc = std::make_unique<int>(0);
+  int of_the_stack = 0;
+  unsigned char* start = arena.attacked().start;
+  Calls calls;
+  for (void* block : {static_cast<void*>(&of_the_stack), static_cast<void*>(&of_the_program), static_cast<void*>(of_libc.get()),
+                      reinterpret_cast<void*>(&free_what_is_foreign), static_cast<void*>(start - 1),
+                      static_cast<void*>(start + arena.attacked().bytes), reinterpret_cast<void*>(std::uintptr_t{8}),
+                      reinterpret_cast<void*>(~std::uintptr_t{0})}) {
+    calls.push_back(call_at(subject, block, HEAP_STATUS_NOT_OWNED));
+  }
+  return calls;
+}
+
+Calls free_what_another_heap_has(const Arena& arena, const Arena& other, const Subject& subject) {
+  (void)place_among_others(arena, subject);
+  return {call_at(subject, place_among_others(other, subject), HEAP_STATUS_NOT_OWNED)};
+}
+
+Calls free_metadata(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  (void)place_among_others(arena, subject);
+  const std::vector<HeapRun> runs = arena.runs();
+  unsigned char* pages = bytes_of(runs.front().start);
+  unsigned char* pages_end = bytes_of(runs.back().start) + runs.back().bytes;
+  const Arena::Range& region = arena.attacked();
+  Calls calls = {call_at(subject, arena.heap(), HEAP_STATUS_NOT_ALLOCATED)};
+  for (unsigned char* at : {region.start, pages - 1, pages_end, region.start + region.bytes - 1}) {
+    if (region.holds(at) && (at < pages || at >= pages_end)) calls.push_back(call_at(subject, at, HEAP_STATUS_NOT_ALLOCATED));
+  }
+  REQUIRE(calls.size() > 1);
+  return calls;
+}
+
+Calls free_free_memory(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  (void)place_among_others(arena, subject);
+  Calls calls;
+  for (const HeapRun& run : arena.runs()) {
+    if (run.kind != HEAP_RUN_KIND_FREE) continue;
+    for (const std::size_t offset : {std::size_t{0}, run.bytes / 2, run.bytes - 1}) {
+      calls.push_back(call_at(subject, bytes_of(run.start) + offset, HEAP_STATUS_NOT_ALLOCATED));
+    }
+  }
+  REQUIRE_FALSE(calls.empty());
+  return calls;
+}
+
+/// Another class's blocks, as many as it takes for one to lie over `at`.
+void* cover(const Arena& arena, const Subject& subject, const unsigned char* at, std::size_t& size) {
+  size = class_bytes(arena, 0) == subject.size ? class_bytes(arena, 1) : class_bytes(arena, 0);
+  while (auto* block = bytes_of(heap_allocate(arena.heap(), size, 1))) {
+    if (at >= block && at < block + size) return block;
+  }
+  return nullptr;
+}
+
+/// A block whose set or run went back to the page layer, and the block of another class that lies there now.
+struct Reassigned {
+  unsigned char* stale;
+  void* covering;
+};
+
+Reassigned reassign(const Arena& arena, const Subject& subject) {
+  REQUIRE(heap_reset(arena.heap()) == HEAP_STATUS_OK);
+  auto* stale = bytes_of(arena.place(subject.size, 1));
+  REQUIRE(heap_free(arena.heap(), stale) == HEAP_STATUS_OK);
+  // The set kept back has to go as well, and what the request got in another region.
+  REQUIRE(heap_reset(arena.heap()) == HEAP_STATUS_OK);
+  std::size_t size = 0;
+  void* covering = cover(arena, subject, stale, size);
+  REQUIRE(covering != nullptr);
+  return {stale, covering};
+}
+
+Calls free_what_was_reassigned(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  const Reassigned reassigned = reassign(arena, subject);
+  unsigned char* inside = bytes_of(reassigned.covering) + 1;
+  if (reassigned.stale != reassigned.covering) inside = reassigned.stale;
+  return {{reassigned.covering, subject.size, 1, HEAP_STATUS_WRONG_LAYOUT, true},
+          call_at(subject, inside, HEAP_STATUS_MISALIGNED)};
+}
+
+Calls free_what_was_reassigned_and_freed(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  const Reassigned reassigned = reassign(arena, subject);
+  REQUIRE(heap_free(arena.heap(), reassigned.covering) == HEAP_STATUS_OK);
+  return {call_at(subject, reassigned.stale, HEAP_STATUS_NOT_ALLOCATED)};
+}
+
+Calls free_what_was_never_handed_out(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  REQUIRE(heap_reset(arena.heap()) == HEAP_STATUS_OK);
+  (void)arena.place(subject.size, 1);
+  Calls calls;
+  for (const HeapRun& run : arena.runs()) {
+    // The last block of a set, or what would be one in a free run.
+    const bool is_set = run.kind == HEAP_RUN_KIND_SET;
+    if (is_set && (run.used >> (run.total_blocks - 1) & 1) != 0) continue;
+    if (run.kind == HEAP_RUN_KIND_LARGE) continue;
+    const std::size_t from_end = run.bytes < subject.size ? run.bytes : subject.size;
+    const std::size_t offset = is_set ? (run.total_blocks - 1) * run.block_size : run.bytes - from_end;
+    calls.push_back(call_at(subject, bytes_of(run.start) + offset, HEAP_STATUS_NOT_ALLOCATED));
+  }
+  REQUIRE_FALSE(calls.empty());
+  return calls;
+}
+
+Calls free_with_the_wrong_size(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  void* block = place_among_others(arena, subject);
+  const std::size_t most = ~std::size_t{0};
+  Calls calls;
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, subject.size / 2, subject.size + 1, 2 * subject.size, most / 2,
+                                 most / 2 + 1, most - 1, most}) {
+    const std::size_t held = heap_usable_size(arena.heap(), size, 1).max;
+    if (held != subject.size) calls.push_back({block, size, 1, HEAP_STATUS_WRONG_LAYOUT, true});
+  }
+  return calls;
+}
+
+Calls free_with_the_wrong_alignment(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  void* block = place_among_others(arena, subject);
+  // No class honours more than its size is even; a large block lies where it lies.
+  const std::size_t known = subject.is_large ? reinterpret_cast<std::uintptr_t>(block) : subject.size;
+  Calls calls;
+  for (std::size_t align = (known & (~known + 1)) << 1; align != 0; align <<= 1) {
+    calls.push_back({block, subject.size, align, HEAP_STATUS_WRONG_LAYOUT, true});
+  }
+  for (const std::size_t align : {std::size_t{0}, std::size_t{3}, subject.size + 1, ~std::size_t{0}}) {
+    calls.push_back({block, subject.size, align, HEAP_STATUS_INVALID_ARGUMENT, true});
+  }
+  return calls;
+}
+
+Calls free_after_a_reset(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
+  void* block = place_among_others(arena, subject);
+  REQUIRE(heap_reset(arena.heap()) == HEAP_STATUS_OK);
+  return {call_at(subject, block, HEAP_STATUS_NOT_ALLOCATED)};
+}
+
+}  // namespace
+
+std::vector<Subject> subjects_of(const Arena& arena) {
+  std::vector<Subject> subjects;
+  const std::size_t classes = heap_class_count(arena.heap());
+  for (std::size_t i = 0; i < classes; ++i) subjects.push_back({class_bytes(arena, i), false});
+  REQUIRE(heap_reset(arena.heap()) == HEAP_STATUS_OK);
+  for (std::size_t size = 512; arena.place(size, 1) != nullptr; size *= 2) {
+    if (size > subjects[classes - 1].size) subjects.push_back({size, true});
+    REQUIRE(heap_reset(arena.heap()) == HEAP_STATUS_OK);
+  }
+  return subjects;
+}
+
+const std::vector<Attack>& attacks() {
+  static const std::vector<Attack> all = {
+      {"double free", free_twice},
+      {"double free after many other operations", free_twice_with_much_between},
+      {"pointer into a block", free_inside},
+      {"misaligned pointer", free_misaligned},
+      {"foreign pointer", free_what_is_foreign},
+      {"another heap's block", free_what_another_heap_has},
+      {"pointer into metadata", free_metadata},
+      {"pointer into free memory", free_free_memory},
+      {"block of a reassigned set", free_what_was_reassigned},
+      {"block of a reassigned set, freed there too", free_what_was_reassigned_and_freed},
+      {"block never handed out", free_what_was_never_handed_out},
+      {"wrong size", free_with_the_wrong_size},
+      {"wrong alignment", free_with_the_wrong_alignment},
+      {"block from before a reset", free_after_a_reset},
+  };
+  return all;
+}
+
+}  // namespace slabheap::test
