@@ -1,0 +1,196 @@
+// Regions of every size and misalignment, at every place of the address space, and in every position to each other.
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iostream>
+#include <limits>
+#include <vector>
+
+#include "slabheap/slabheap.h"
+#include "support/environment.hpp"
+
+using slabheap::test::environment_or;
+
+namespace {
+
+constexpr std::size_t os_page = std::size_t{1} << 16;  // a multiple of what any of the systems has
+
+/// Memory between two guards: whoever touches one is ended.
+class Guarded {
+ public:
+  explicit Guarded(std::size_t bytes) : bytes_{bytes} {
+    void* all = mmap(nullptr, bytes + 2 * os_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(all != MAP_FAILED);
+    start_ = static_cast<unsigned char*>(all) + os_page;
+    REQUIRE(mprotect(start_, bytes, PROT_READ | PROT_WRITE) == 0);
+    fill_with_rubbish();
+  }
+  ~Guarded() { munmap(start_ - os_page, bytes_ + 2 * os_page); }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+  [[nodiscard]] unsigned char* start() const { return start_; }
+  [[nodiscard]] unsigned char* end() const { return start_ + bytes_; }
+  void fill_with_rubbish() const { std::memset(start_, rubbish, bytes_); }
+  [[nodiscard]] static bool is_rubbish(const unsigned char* from, const unsigned char* to) {
+    return std::all_of(from, to, [](unsigned char byte) { return byte == rubbish; });
+  }
+
+ private:
+  static constexpr unsigned char rubbish = 0xa5;
+
+  std::size_t bytes_;
+  unsigned char* start_;
+};
+
+/// Makes a heap of exactly these bytes and uses all of its memory; whether there was one.
+bool use(const HeapOptions& options) {
+  Heap* heap = nullptr;
+  const HeapStatus status = heap_new_with(&options, &heap);
+  if (status != HEAP_STATUS_OK) {
+    REQUIRE(status == HEAP_STATUS_TOO_SMALL);
+    return false;
+  }
+  const HeapStats stats = heap_stats(heap);
+  REQUIRE(stats.total_bytes + stats.metadata_bytes <= options.bytes);
+  auto* block = static_cast<unsigned char*>(heap_allocate(heap, stats.largest_free_bytes, 1));
+  REQUIRE(block != nullptr);
+  block[0] = block[stats.largest_free_bytes - 1] = 1;
+  REQUIRE(heap_check(heap) == HEAP_STATUS_OK);
+  heap_destroy(heap);
+  return true;
+}
+
+/// Where to put a region: its start or its end so far from a guard.
+struct Misalignment {
+  std::size_t bytes;
+  bool from_end;
+};
+
+/// The least size that makes a heap there; every size up to 64 KiB above it is tried.
+std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignment misalignment, std::size_t stride) {
+  const auto room = static_cast<std::size_t>(memory.end() - memory.start()) - misalignment.bytes;
+  std::size_t least = 0;
+  memory.fill_with_rubbish();
+  for (std::size_t bytes = 0; bytes <= room && (least == 0 || bytes <= least + 65536); bytes += least == 0 ? 1 : stride) {
+    unsigned char* start = memory.start() + misalignment.bytes;
+    if (misalignment.from_end) start = memory.end() - misalignment.bytes - bytes;
+    options.memory = start;
+    options.bytes = bytes;
+    const bool is_made = use(options);
+    if (is_made && least == 0) least = bytes;
+    REQUIRE(is_made == (least != 0));
+    const bool is_rim_whole =
+        misalignment.from_end ? Guarded::is_rubbish(start + bytes, memory.end()) : Guarded::is_rubbish(memory.start(), start);
+    REQUIRE(is_rim_whole);
+  }
+  REQUIRE(least != 0);
+  return least;
+}
+
+}  // namespace
+
+TEST_CASE("a region of every size, at 64 misalignments, between guards, is refused or used, and nothing else is touched") {
+  const std::size_t stride = environment_or("SLABHEAP_REGION_STRIDE", 13);
+  const Guarded memory{3 * os_page};
+  for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
+    std::size_t least = memory.end() - memory.start();
+    HeapOptions options = heap_options_default();
+    options.preset = preset;
+    for (std::size_t i = 0; i < 64; ++i) {
+      // 65 is one more than the alignment of metadata: every residue comes up.
+      least = std::min(least, try_every_size(memory, options, {i * 65, i % 2 == 0}, stride));
+    }
+    std::cout << "smallest " << (preset == HEAP_PRESET_CLASSIC ? "classic" : "compact") << " heap: " << least << " bytes\n";
+  }
+}
+
+TEST_CASE("a region added in any position to another is refused if and only if they overlap") {
+  constexpr std::size_t step = 16 << 10;
+  const Guarded memory{16 * step};
+  constexpr std::size_t own_start = 6 * step;
+  constexpr std::size_t own_end = 10 * step;
+  const auto near = [](std::size_t at) { return std::vector<std::size_t>{at - 1, at, at + 1}; };
+  for (std::size_t first = 1; first < 15; ++first) {
+    for (std::size_t last = first + 1; last < 16; ++last) {
+      for (const std::size_t start : near(first * step)) {
+        for (const std::size_t end : near(last * step)) {
+          Heap* heap = heap_new(memory.start() + own_start, own_end - own_start);
+          const bool overlaps = start < own_end && own_start < end;
+          CHECK(heap_add_memory(heap, memory.start() + start, end - start) == (overlaps ? HEAP_STATUS_OVERLAP : HEAP_STATUS_OK));
+          CHECK(heap_check(heap) == HEAP_STATUS_OK);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a region that wraps around, or ends with the address space, is refused untouched") {
+  const Guarded memory{os_page};
+  Heap* heap = heap_new(memory.start(), os_page);
+  const std::size_t most = std::numeric_limits<std::size_t>::max();
+  for (std::size_t from_top = 0; from_top < 9000; from_top += 7) {
+    void* high = reinterpret_cast<void*>(most - from_top);
+    for (const std::size_t bytes : {from_top + 1, from_top + 2, most / 2, most}) {
+      CHECK(heap_new(high, bytes) == nullptr);
+      CHECK(heap_add_memory(heap, high, bytes) == HEAP_STATUS_INVALID_ARGUMENT);
+    }
+    // What does not wrap around has no room for a page and its metadata here.
+    if (from_top < 4096) CHECK(heap_add_memory(heap, high, from_top) == HEAP_STATUS_TOO_SMALL);
+  }
+}
+
+TEST_CASE("the highest memory that the system gives is served") {
+  const std::size_t bytes = 4 * os_page;
+  std::size_t at = sizeof(void*) > 4 ? std::size_t{0x7fff'ffff'0000} : std::size_t{0xffff'0000};
+  void* memory = MAP_FAILED;
+  while (memory == MAP_FAILED) {
+    at -= os_page;
+    memory = mmap(reinterpret_cast<void*>(at), bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+                  -1, 0);
+  }
+  Heap* heap = heap_new(memory, bytes);
+  REQUIRE(heap != nullptr);
+  auto* block = static_cast<unsigned char*>(heap_allocate(heap, heap_stats(heap).largest_free_bytes, 8));
+  REQUIRE(block != nullptr);
+  CHECK(heap_free(heap, block + 8) == HEAP_STATUS_MISALIGNED);
+  CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
+  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  munmap(memory, bytes);
+}
+
+#if SIZE_MAX > 0xffffffff
+TEST_CASE("a heap of more than 4 GiB tells its blocks apart, on both sides of every multiple of 4 GiB") {
+  constexpr std::size_t gib = std::size_t{1} << 30;
+  for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
+    HeapOptions options = heap_options_default();
+    options.preset = preset;
+    options.bytes = 64 * gib;
+    Heap* heap = nullptr;
+    REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+    auto* large = static_cast<unsigned char*>(heap_allocate(heap, 5 * gib, 4096));
+    REQUIRE(large != nullptr);
+    CHECK(heap_block_size(heap, large) == 5 * gib);
+    std::vector<void*> blocks;
+    for (int i = 0; i < 5; ++i) {
+      blocks.push_back(heap_allocate(heap, 3 * gib, 4096));
+      REQUIRE(blocks.back() != nullptr);
+      blocks.push_back(heap_allocate(heap, 100, 8));
+      *static_cast<unsigned char*>(blocks.back()) = 1;
+    }
+    for (const std::size_t offset : {std::size_t{1}, gib, 4 * gib, 4 * gib + 4096, 5 * gib - 1}) {
+      CHECK(heap_free(heap, large + offset) == HEAP_STATUS_MISALIGNED);
+    }
+    CHECK(heap_deallocate(heap, large, gib, 4096) == HEAP_STATUS_WRONG_LAYOUT);  // 5 GiB less 4
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    CHECK(heap_reallocate(heap, large, 5 * gib, 4096, 4 * gib + 1) == large);
+    CHECK(heap_deallocate(heap, large, 4 * gib + 1, 4096) == HEAP_STATUS_OK);
+    for (void* block : blocks) CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
+    CHECK(heap_stats(heap).used_bytes == 0);
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    heap_destroy(heap);
+  }
+}
+#endif
