@@ -10,6 +10,7 @@ using slabheap::test::Attack;
 using slabheap::test::attacks;
 using slabheap::test::find_rejection_counter;
 using slabheap::test::for_each_arena;
+using slabheap::test::Range;
 using slabheap::test::Snapshot;
 using slabheap::test::Subject;
 using slabheap::test::subjects_of;
@@ -67,7 +68,7 @@ std::size_t attack(const Arena& arena, const Arena& other, const Attack& attack,
   CAPTURE(subject.size);
   const std::vector<WrongCall> calls = attack.arrange(arena, other, subject);
   REQUIRE_FALSE(calls.empty());
-  Snapshot before{arena};
+  Snapshot before{arena.memory()};
   std::size_t cells = 0;
   for (const WrongCall& call : calls) cells += make(arena, call, before, counter);
   CHECK(heap_check(arena.heap()) == HEAP_STATUS_OK);
@@ -95,8 +96,8 @@ TEST_CASE("every wrong call gets its status, is counted once, and changes no oth
 TEST_CASE("the comparison of all bytes sees one changed bit anywhere") {
   const Arena arena{slabheap::test::Ground::second_region, HEAP_PRESET_CLASSIC, HEAP_PAGE_LAYER_BUDDY};
   std::uint64_t* const counter = find_rejection_counter(arena);
-  Snapshot before{arena};
-  for (const Arena::Range& range : arena.memory()) {
+  Snapshot before{arena.memory()};
+  for (const Range& range : arena.memory()) {
     for (std::size_t at = 0; at < range.bytes; at += range.bytes / 97) {
       range.start[at] = static_cast<unsigned char>(range.start[at] ^ 1);
       CHECK_FALSE(before.differs_by(counter, 0));

@@ -95,7 +95,7 @@ Calls free_metadata(const Arena& arena, const Arena& /*other*/, const Subject& s
   const std::vector<HeapRun> runs = arena.runs();
   unsigned char* pages = bytes_of(runs.front().start);
   unsigned char* pages_end = bytes_of(runs.back().start) + runs.back().bytes;
-  const Arena::Range& region = arena.attacked();
+  const Range& region = arena.attacked();
   Calls calls = {call_at(subject, arena.heap(), HEAP_STATUS_NOT_ALLOCATED)};
   for (unsigned char* at : {region.start, pages - 1, pages_end, region.start + region.bytes - 1}) {
     if (region.holds(at) && (at < pages || at >= pages_end)) calls.push_back(call_at(subject, at, HEAP_STATUS_NOT_ALLOCATED));

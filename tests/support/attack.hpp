@@ -11,6 +11,7 @@
 
 #include "slabheap/slabheap.h"
 #include "support/memory.hpp"
+#include "support/snapshot.hpp"
 
 namespace slabheap::test {
 
@@ -21,14 +22,6 @@ enum class Ground { callers_memory, mapped_memory, second_region };
 class Arena {
  public:
   static constexpr std::size_t bytes = std::size_t{4} << 20;  // of the region under attack
-
-  struct Range {
-    unsigned char* start;
-    std::size_t bytes;
-    [[nodiscard]] bool holds(const void* address) const {
-      return reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(start) < bytes;
-    }
-  };
 
   Arena(Ground ground, HeapPreset preset, HeapPageLayer layer, HeapInvalidFree invalid_free = HEAP_INVALID_FREE_REPORT);
   ~Arena() { heap_destroy(heap_); }
@@ -49,22 +42,6 @@ class Arena {
   std::vector<std::unique_ptr<Memory>> owned_;
   std::vector<Range> memory_;
   ::Heap* heap_ = nullptr;
-};
-
-/// All bytes of a heap at one moment.
-class Snapshot {
- public:
-  explicit Snapshot(const Arena& arena) : arena_{arena} { take(); }
-
-  void take();
-  /// The bytes that differ by now, in order of address.
-  [[nodiscard]] std::vector<unsigned char*> differences() const;
-  /// Whether nothing differs but the word at `counter`, which is higher by `more`; counts as seen.
-  [[nodiscard]] bool differs_by(std::uint64_t* counter, std::uint64_t more);
-
- private:
-  const Arena& arena_;
-  std::vector<std::vector<unsigned char>> copies_;
 };
 
 /// The one word that a refused free changes, found by making one.
