@@ -4,10 +4,12 @@
 #include "slabheap/core/heap.hpp"
 #include "status_text.hpp"
 #include "translation.hpp"
+#include "watched.hpp"
 
 using slabheap::from_c;
 using slabheap::Span;
 using slabheap::to_c;
+namespace watched = slabheap::watched;
 
 Heap* heap_new(void* memory, size_t bytes) {
   HeapOptions options = heap_options_default();
@@ -28,6 +30,7 @@ HeapStatus heap_new_with(const HeapOptions* options, Heap** heap) {
   slabheap::Heap::Created created{};
   const slabheap::Status status = slabheap::with_memory(known.memory, known.bytes, [&](Span span, bool is_zero, auto tag) {
     created = slabheap::Heap::create(span, from_c(known), is_zero, tag);
+    if (created.heap != nullptr) watched::begin_region(*created.heap, span.start);
     return created.status;
   });
   if (status == slabheap::Status::ok) *heap = to_c(created.heap);
@@ -54,47 +57,54 @@ const char* heap_options_problem(const HeapOptions* options) {
 }
 
 void heap_destroy(Heap* heap) {
-  if (heap != nullptr) slabheap::unmap_regions(*from_c(heap));
+  if (heap == nullptr) return;
+  watched::end_regions(*from_c(heap));
+  slabheap::unmap_regions(*from_c(heap));
 }
 
 HeapStatus heap_add_memory(Heap* heap, void* memory, size_t bytes) {
   if (heap == nullptr) return HEAP_STATUS_INVALID_ARGUMENT;
-  return to_c(slabheap::with_memory(
-      memory, bytes, [&](Span span, bool is_zero, auto tag) { return from_c(heap)->add_memory(span, is_zero, tag); }));
+  return to_c(slabheap::with_memory(memory, bytes, [&](Span span, bool is_zero, auto tag) {
+    const slabheap::Status status = from_c(heap)->add_memory(span, is_zero, tag);
+    if (status == slabheap::Status::ok) watched::begin_region(*from_c(heap), span.start);
+    return status;
+  }));
 }
 
 void* heap_allocate(Heap* heap, size_t size, size_t align) {
   if (heap == nullptr) [[unlikely]]
     return nullptr;
-  return from_c(heap)->allocate(size, align);
+  return watched::allocate(*from_c(heap), size, align);
 }
 
 void* heap_allocate_zeroed(Heap* heap, size_t size, size_t align) {
-  return heap != nullptr ? from_c(heap)->allocate_zeroed(size, align) : nullptr;
+  return heap != nullptr ? watched::allocate_zeroed(*from_c(heap), size, align) : nullptr;
 }
 
 void* heap_reallocate(Heap* heap, void* block, size_t size, size_t align, size_t new_size) {
-  return heap != nullptr ? from_c(heap)->reallocate(block, size, align, new_size) : nullptr;
+  return heap != nullptr ? watched::reallocate(*from_c(heap), block, size, align, new_size) : nullptr;
 }
 
 HeapStatus heap_deallocate(Heap* heap, void* block, size_t size, size_t align) {
   if (heap == nullptr) [[unlikely]]
     return HEAP_STATUS_INVALID_ARGUMENT;
-  return to_c(from_c(heap)->deallocate(block, size, align));
+  return to_c(watched::deallocate(*from_c(heap), block, size, align));
 }
 
 HeapStatus heap_free(Heap* heap, void* block) {
   if (heap == nullptr) [[unlikely]]
     return HEAP_STATUS_INVALID_ARGUMENT;
-  return to_c(from_c(heap)->free(block));
+  return to_c(watched::free(*from_c(heap), block));
 }
 
 HeapUsableSize heap_usable_size(const Heap* heap, size_t size, size_t align) {
-  const size_t max = heap != nullptr ? from_c(heap)->usable_size(size, align) : 0;
+  const size_t max = heap != nullptr ? watched::usable_size(*from_c(heap), size, align) : 0;
   return max != 0 ? HeapUsableSize{size, max} : HeapUsableSize{};
 }
 
-size_t heap_block_size(const Heap* heap, const void* block) { return heap != nullptr ? from_c(heap)->block_size(block) : 0; }
+size_t heap_block_size(const Heap* heap, const void* block) {
+  return heap != nullptr ? watched::block_size(*from_c(heap), block) : 0;
+}
 
 size_t heap_total_bytes(const Heap* heap) { return heap != nullptr ? static_cast<size_t>(from_c(heap)->total_bytes()) : 0; }
 
@@ -114,7 +124,8 @@ HeapStatus heap_class_stats(const Heap* heap, size_t index, HeapClassStats* stat
 
 HeapStatus heap_visit(const Heap* heap, HeapVisitor visitor, void* context) {
   if (heap == nullptr || visitor == nullptr) return HEAP_STATUS_INVALID_ARGUMENT;
-  from_c(heap)->visit_blocks([=](void* block, size_t bytes) { return visitor(context, block, bytes); });
+  from_c(heap)->visit_blocks(
+      [=](void* block, size_t bytes) { return visitor(context, block, watched::requested_bytes(block, bytes)); });
   return HEAP_STATUS_OK;
 }
 
@@ -136,7 +147,7 @@ size_t heap_trim(Heap* heap) { return heap != nullptr ? slabheap::trim(*from_c(h
 
 HeapStatus heap_reset(Heap* heap) {
   if (heap == nullptr) return HEAP_STATUS_INVALID_ARGUMENT;
-  from_c(heap)->reset();
+  watched::reset(*from_c(heap));
   return HEAP_STATUS_OK;
 }
 

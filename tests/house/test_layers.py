@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "capi": (
         "slabheap/core/",
         "slabheap/slabheap.h",
-        *("invalid_free.hpp", "memory_source.hpp", "os.hpp", "status_text.hpp", "translation.hpp"),
+        *("invalid_free.hpp", "memory_source.hpp", "os.hpp", "status_text.hpp", "tool.hpp", "translation.hpp", "watched.hpp"),
     ),
     "python/native": ("slabheap/slabheap.h", "module/", "record/", "replay/", "trace/", "pybind11/"),
 }

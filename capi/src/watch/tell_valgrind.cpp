@@ -1,0 +1,22 @@
+#include <valgrind/memcheck.h>
+#include <valgrind/valgrind.h>
+
+#include "tool.hpp"
+
+namespace slabheap::tool {
+
+void hide(const void* memory, std::size_t bytes) { (void)VALGRIND_MAKE_MEM_NOACCESS(memory, bytes); }
+
+void show(const void* memory, std::size_t bytes) { (void)VALGRIND_MAKE_MEM_DEFINED(memory, bytes); }
+
+void begin_block(void* block, std::size_t bytes) { VALGRIND_MALLOCLIKE_BLOCK(block, bytes, 0, false); }
+
+void end_block(void* block, std::size_t held_bytes) {
+  VALGRIND_FREELIKE_BLOCK(block, 0);
+  hide(block, held_bytes);
+}
+
+// No block begins there, which memcheck says.
+void report_wrong_free(void* block) { VALGRIND_FREELIKE_BLOCK(block, 0); }
+
+}  // namespace slabheap::tool
