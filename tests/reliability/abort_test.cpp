@@ -11,7 +11,7 @@
 using slabheap::test::Arena;
 using slabheap::test::Attack;
 using slabheap::test::attacks;
-using slabheap::test::environment_or;
+using slabheap::test::every_or;
 using slabheap::test::for_each_arena;
 using slabheap::test::Outcome;
 using slabheap::test::outcome_of;
@@ -49,7 +49,7 @@ std::size_t make(const Arena& arena, const WrongCall& call) {
 }  // namespace
 
 TEST_CASE("on a heap that is to abort, every wrong call ends the process by SIGABRT and says which pointer and why") {
-  const std::size_t stride = environment_or("SLABHEAP_SUBJECT_STRIDE", 7);
+  const std::size_t stride = every_or(7);
   std::size_t cells = 0;
   for_each_arena(HEAP_INVALID_FREE_ABORT, [&](const Arena& arena, const Arena& other) {
     CAPTURE(arena.name());

@@ -11,7 +11,7 @@
 #include "slabheap/slabheap.h"
 #include "support/environment.hpp"
 
-using slabheap::test::environment_or;
+using slabheap::test::every_or;
 
 namespace {
 
@@ -74,7 +74,7 @@ std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignm
   const auto room = static_cast<std::size_t>(memory.end() - memory.start()) - misalignment.bytes;
   std::size_t least = 0;
   memory.fill_with_rubbish();
-  for (std::size_t bytes = 0; bytes <= room && (least == 0 || bytes <= least + 65536); bytes += least == 0 ? 1 : stride) {
+  for (std::size_t bytes = 0; bytes <= room && (least == 0 || bytes <= least + 65536); bytes += least == 0 ? 1 + stride / 16 : stride) {
     unsigned char* start = memory.start() + misalignment.bytes;
     if (misalignment.from_end) start = memory.end() - misalignment.bytes - bytes;
     options.memory = start;
@@ -93,7 +93,7 @@ std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignm
 }  // namespace
 
 TEST_CASE("a region of every size, at 64 misalignments, between guards, is refused or used, and nothing else is touched") {
-  const std::size_t stride = environment_or("SLABHEAP_REGION_STRIDE", 13);
+  const std::size_t stride = every_or(13);
   const Guarded memory{3 * os_page};
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
     std::size_t least = memory.end() - memory.start();

@@ -4,10 +4,12 @@
 #include <iostream>
 
 #include "support/attack.hpp"
+#include "support/environment.hpp"
 
 using slabheap::test::Arena;
 using slabheap::test::Attack;
 using slabheap::test::attacks;
+using slabheap::test::every_or;
 using slabheap::test::find_rejection_counter;
 using slabheap::test::for_each_arena;
 using slabheap::test::Range;
@@ -78,14 +80,16 @@ std::size_t attack(const Arena& arena, const Arena& other, const Attack& attack,
 }  // namespace
 
 TEST_CASE("every wrong call gets its status, is counted once, and changes no other byte of the heap") {
+  const std::size_t every = every_or(1);
   std::size_t cells = 0;
   std::size_t arrangements = 0;
   for_each_arena(HEAP_INVALID_FREE_REPORT, [&](const Arena& arena, const Arena& other) {
     CAPTURE(arena.name());
     std::uint64_t* const counter = find_rejection_counter(arena);
-    for (const Subject& subject : subjects_of(arena)) {
+    const std::vector<Subject> subjects = subjects_of(arena);
+    for (std::size_t i = 0; i < subjects.size(); i += every) {
       for (const Attack& one : attacks()) {
-        cells += attack(arena, other, one, subject, counter);
+        cells += attack(arena, other, one, subjects[i], counter);
         ++arrangements;
       }
     }

@@ -11,4 +11,7 @@ namespace slabheap::test {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+/// Of cases that are gone through one by one, how far it is from one that is tried to the next.
+[[nodiscard]] inline std::size_t every_or(std::size_t otherwise) { return environment_or("SLABHEAP_EVERY", otherwise); }
+
 }  // namespace slabheap::test
