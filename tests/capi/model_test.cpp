@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <iostream>
+
 #include "support/environment.hpp"
 
 using slabheap::test::environment_or;
@@ -43,6 +45,7 @@ TEST_CASE("heaps of every shape do what the reference model does, and every inva
   const std::size_t seed = environment_or("SLABHEAP_SEED", 1);
   const std::size_t steps = environment_or("SLABHEAP_STEPS", 20000);
   const std::size_t stride = environment_or("SLABHEAP_STRIDE", 1);
+  std::cout << "model: " << setups().size() << " heaps, " << steps << " operations each, SLABHEAP_SEED=" << seed << '\n';
   for (const Setup& setup : setups()) {
     INFO(setup.name() << ", SLABHEAP_SEED=" << seed);
     std::mt19937_64 random{seed};

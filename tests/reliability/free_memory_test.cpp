@@ -52,33 +52,29 @@ struct Block {
   std::size_t align;
 };
 
-/// A heap over two regions at addresses that are alike in every twin.
+/// A heap over two regions that lie in every twin as far from each other, and from an aligned address.
 class Twin {
  public:
-  explicit Twin(HeapOptions options) : first_{region_bytes, 48}, second_{region_bytes, 80} {
-    options.memory = first_.start();
-    options.bytes = first_.bytes();
+  explicit Twin(HeapOptions options) : memory_{bytes, 48} {
+    options.memory = memory_.start();
+    options.bytes = region_bytes;
     REQUIRE(heap_new_with(&options, &heap_) == HEAP_STATUS_OK);
-    REQUIRE(heap_add_memory(heap_, second_.start(), second_.bytes()) == HEAP_STATUS_OK);
+    REQUIRE(heap_add_memory(heap_, at(region_bytes + gap_bytes), region_bytes) == HEAP_STATUS_OK);
   }
 
   [[nodiscard]] Heap* heap() const { return heap_; }
   [[nodiscard]] std::size_t offset_of(const void* block) const {
     if (block == nullptr) return none;
-    const auto offset = static_cast<std::size_t>(static_cast<const char*>(block) - static_cast<const char*>(first_.start()));
-    if (offset < region_bytes) return offset;
-    return region_bytes + static_cast<std::size_t>(static_cast<const char*>(block) - static_cast<const char*>(second_.start()));
+    return static_cast<std::size_t>(static_cast<const char*>(block) - static_cast<const char*>(memory_.start()));
   }
-  [[nodiscard]] void* at(std::size_t offset) const {
-    if (offset < region_bytes) return static_cast<char*>(first_.start()) + offset;
-    return static_cast<char*>(second_.start()) + (offset - region_bytes);
-  }
+  [[nodiscard]] void* at(std::size_t offset) const { return static_cast<char*>(memory_.start()) + offset; }
 
   static constexpr std::size_t none = ~std::size_t{0};
+  static constexpr std::size_t gap_bytes = 1000;
+  static constexpr std::size_t bytes = 2 * region_bytes + gap_bytes;
 
  private:
-  Memory first_;
-  Memory second_;
+  Memory memory_;
   Heap* heap_ = nullptr;
 };
 
@@ -97,7 +93,7 @@ struct Operation {
     if (dice < 700) return heap_deallocate(heap, own, block.size, block.align);
     if (dice < 900) return heap_free(heap, own);
     if (dice < 960) return twin.offset_of(heap_reallocate(heap, own, block.size, block.align, size));
-    if (dice < 980) return heap_free(heap, twin.at((block.offset + size) % (2 * region_bytes)));  // whatever that is
+    if (dice < 980) return heap_free(heap, twin.at((block.offset + size) % Twin::bytes));  // whatever that is
     if (dice < 990) return heap_trim(heap);
     return heap_block_size(heap, own);
   }
@@ -113,7 +109,7 @@ void follow(const Operation& operation, std::size_t answer, const Twin& twin, st
   if (dice >= 500 && dice < 900) forget(blocks[chosen].offset);
   if (dice >= 900 && dice < 960 && answer != Twin::none) blocks[chosen] = {answer, operation.size, operation.block.align};
   if (dice >= 960 && dice < 980 && answer == HEAP_STATUS_OK) {
-    forget(twin.offset_of(twin.at((operation.block.offset + operation.size) % (2 * region_bytes))));
+    forget(twin.offset_of(twin.at((operation.block.offset + operation.size) % Twin::bytes)));
   }
 }
 

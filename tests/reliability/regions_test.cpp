@@ -74,7 +74,8 @@ std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignm
   const auto room = static_cast<std::size_t>(memory.end() - memory.start()) - misalignment.bytes;
   std::size_t least = 0;
   memory.fill_with_rubbish();
-  for (std::size_t bytes = 0; bytes <= room && (least == 0 || bytes <= least + 65536); bytes += least == 0 ? 1 + stride / 16 : stride) {
+  for (std::size_t bytes = 0; bytes <= room && (least == 0 || bytes <= least + 65536);
+       bytes += least == 0 ? 1 + stride / 16 : stride) {
     unsigned char* start = memory.start() + misalignment.bytes;
     if (misalignment.from_end) start = memory.end() - misalignment.bytes - bytes;
     options.memory = start;
