@@ -136,7 +136,13 @@ pub unsafe extern "C" fn heap_allocate_zeroed(heap: *mut Heap, size: usize, alig
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn heap_reallocate(heap: *mut Heap, block: *mut c_void, size: usize, align: usize, new_size: usize) -> *mut c_void {
+pub unsafe extern "C" fn heap_reallocate(
+    heap: *mut Heap,
+    block: *mut c_void,
+    size: usize,
+    align: usize,
+    new_size: usize,
+) -> *mut c_void {
     // SAFETY: the caller has the heap and the block to itself.
     unsafe {
         let model = of_mut(heap);
@@ -209,7 +215,11 @@ pub unsafe extern "C" fn heap_block_size(heap: *const Heap, block: *const c_void
 pub unsafe extern "C" fn heap_stats(heap: *const Heap) -> HeapStats {
     // SAFETY: the caller's heap.
     let stats = unsafe { of(heap) }.stats;
-    HeapStats { available_bytes: stats.total_bytes - stats.used_bytes, largest_free_bytes: stats.total_bytes - stats.used_bytes, ..stats }
+    HeapStats {
+        available_bytes: stats.total_bytes - stats.used_bytes,
+        largest_free_bytes: stats.total_bytes - stats.used_bytes,
+        ..stats
+    }
 }
 
 #[unsafe(no_mangle)]

@@ -40,6 +40,8 @@ pub struct Model {
     pub classes: List<Class>,
     pub regions: List<Region>,
     pub blocks: List<Block>,
+    /// So many of the first blocks have no gap before them, so that filling a heap does not look at them all each time.
+    solid: usize,
     pub stats: HeapStats,
 }
 
@@ -65,7 +67,7 @@ impl Model {
         } else {
             CLASSIC.into_iter().for_each(add);
         }
-        Self { options, page, classes, regions: List::new(), blocks: List::new(), stats: HeapStats::default() }
+        Self { options, page, classes, regions: List::new(), blocks: List::new(), solid: 0, stats: HeapStats::default() }
     }
 
     /// SAFETY: the memory is the model's from now on.
@@ -121,7 +123,12 @@ impl Model {
         for region in self.regions.iter() {
             let end = region.start.addr() + region.bytes;
             let mut from = region.start.addr();
-            let first = self.blocks.partition_point(|block| block.start.addr() < from);
+            let mut first = self.blocks.partition_point(|block| block.start.addr() < from);
+            let solid = self.solid.min(self.blocks.partition_point(|block| block.start.addr() < end));
+            if solid > first {
+                first = solid;
+                from = self.blocks[solid - 1].start.addr() + self.blocks[solid - 1].bytes;
+            }
             for index in first..=self.blocks.len() {
                 let next = self.blocks.get(index).filter(|block| block.start.addr() < end);
                 let start = from.checked_next_multiple_of(align)?;
@@ -141,7 +148,11 @@ impl Model {
         let (bytes, class, align) = self.fitting(size, align)?;
         let (index, start) = self.gap(bytes, align)?;
         let block = Block { start, bytes, class };
+        let begins_region = self.regions.iter().any(|region| region.start == start);
+        let follows =
+            begins_region || index > 0 && self.blocks[index - 1].start.addr() + self.blocks[index - 1].bytes == start.addr();
         self.blocks.insert(index, block);
+        self.solid = if index <= self.solid && follows { self.solid + 1 } else { self.solid.min(index) };
         self.count(block, true);
         Some(block)
     }
@@ -172,12 +183,15 @@ impl Model {
             inside if inside < block.bytes => return Err(Status::Misaligned),
             _ => return Err(Status::NotAllocated),
         }
-        let is_same = |(size, align)| self.fitting(size, align).is_some_and(|(bytes, class, _)| (bytes, class) == (block.bytes, block.class));
+        let is_same = |(size, align)| {
+            self.fitting(size, align).is_some_and(|(bytes, class, _)| (bytes, class) == (block.bytes, block.class))
+        };
         if layout.is_some_and(|layout| !is_same(layout)) { Err(Status::WrongLayout) } else { Ok(index) }
     }
 
     pub fn free(&mut self, index: usize) {
         let block = self.blocks.remove(index);
+        self.solid = self.solid.min(index);
         self.count(block, false);
     }
 
@@ -192,6 +206,7 @@ impl Model {
             return false;
         }
         self.stats.used_bytes = self.stats.used_bytes - block.bytes + bytes;
+        self.solid = self.solid.min(index + 1);
         self.blocks[index].bytes = bytes;
         true
     }
