@@ -1,5 +1,5 @@
 # Thin: what each target does stands in tools/, CMakePresets.json and the scripts that it calls.
-.PHONY: test soak demo lint format header bench soak clean help
+.PHONY: test demo lint format header bench soak clean help
 
 help: ## Says what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -9,10 +9,6 @@ test: ## All tests of all layers
 	cmake --preset tests
 	cmake --build --preset tests
 	ctest --preset tests
-
-soak: ## The long form of all tests: hours
-	tools/bootstrap test soak
-	tools/soak
 
 demo: ## Records a real program, replays it, draws what it did
 	tools/bootstrap demo
@@ -36,7 +32,7 @@ bench: ## The benchmark against other allocators
 	cd bench && cargo run --release -- speed
 
 soak: ## The long forms of the tests; PARTS="rust ..." for some of them
-	tools/bootstrap test
+	tools/bootstrap soak
 	tools/soak $(PARTS)
 
 clean: ## Removes what was built
