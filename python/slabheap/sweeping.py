@@ -251,9 +251,9 @@ def _run_all(tasks: Sequence[_Task], executor: concurrent.futures.Executor, stor
 
 
 @contextlib.contextmanager
-def _own_pool(tasks: int) -> Iterator[concurrent.futures.Executor]:
-    """A pool of as many processes as there are cores. It needs no guard in the main module, as that of the standard library would."""
-    pool = loky.ProcessPoolExecutor(max_workers=min(tasks, os.cpu_count() or 1))
+def _own_pool(processes: int) -> Iterator[concurrent.futures.Executor]:
+    """A pool of processes. It needs no guard in the main module, as that of the standard library would."""
+    pool = loky.ProcessPoolExecutor(max_workers=processes)
     try:
         yield pool
     finally:
@@ -265,6 +265,7 @@ def sweep(
     grid: Mapping[str, Iterable[Any]],
     *,
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     repeats: int = 1,
     seeds: Iterable[int] = (0,),
     output: str | Path | None = None,
@@ -272,16 +273,17 @@ def sweep(
 ) -> pd.DataFrame:
     """Replays a trace at every point of a grid.
 
-    Points run at the same time, so their times are those of a busy machine; to compare speeds, sweep with one worker:
-    `executor=concurrent.futures.ThreadPoolExecutor(1)`. Bytes and counts are the same however it is run.
+    Points run at the same time, so their times are those of a busy machine; to compare speeds, sweep with `jobs=1`. Bytes and counts
+    are the same however it is run.
 
     Args:
         trace: The trace, a file, or a function that makes a trace of a seed. A file is read as a stream by each worker; on a cluster, it
             has to lie where every machine can read it under the same path.
         grid: From an axis ("allocator", "bytes", "preset", "classes", "set_blocks", "page_bytes", "pages") to the values to try; None
             stands for what there is without the option. Options count for slabheap alone: other allocators are one point each.
-        executor: Any `concurrent.futures.Executor`, such as that of a cluster: `dask.distributed.Client(...).get_executor()`. A pool of as
-            many processes as there are cores unless given.
+        executor: Any `concurrent.futures.Executor`, such as that of a cluster: `dask.distributed.Client(...).get_executor()`. A pool of
+            processes unless given.
+        jobs: How many processes the pool has; as many as there are cores unless given.
         repeats: Timed replays of each point; 0 leaves times out.
         seeds: What to call `trace` with, if it is a function.
         output: A Parquet file for the frame, kept up to date while the sweep runs. Points of the same trace, options, repeats and version
@@ -309,6 +311,8 @@ def sweep(
     """
     if repeats < 0:
         raise ValueError("there must be no less than no repeats")
+    if jobs is not None and (jobs < 1 or executor is not None):
+        raise ValueError("jobs must be at least 1, and is not for an executor of yours")
     points = points_of(grid)
     store = _Store(output)
     with tempfile.TemporaryDirectory(prefix="slabheap-") as folder, contextlib.ExitStack() as closing:
@@ -322,7 +326,7 @@ def sweep(
 
         report(0)
         if left:
-            _run_all(left, executor or closing.enter_context(_own_pool(len(left))), store, report)
+            _run_all(left, executor or closing.enter_context(_own_pool(min(len(left), jobs or os.cpu_count() or 1))), store, report)
     wanted = {task.row["key"]: place for place, task in enumerate(tasks)}
     frame = store.frame()
     frame = frame[frame["key"].isin(list(wanted))]

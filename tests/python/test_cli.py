@@ -78,7 +78,7 @@ def is_png(path: Path) -> bool:
     return path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 5000
 
 
-@pytest.mark.parametrize("command", [(), ("record",), ("replay",), ("compare",), ("info",)])
+@pytest.mark.parametrize("command", [(), ("record",), ("replay",), ("compare",), ("info",), ("sweep",), ("optimise",)])
 def test_help_shows_how_a_command_is_used(command: tuple[str, ...]) -> None:
     text = said(*command, "--help")
     assert "Usage" in text
@@ -87,7 +87,7 @@ def test_help_shows_how_a_command_is_used(command: tuple[str, ...]) -> None:
 
 def test_a_command_alone_says_what_there_is() -> None:
     ended = slabheap()
-    for command in ("record", "replay", "compare", "info"):
+    for command in ("record", "replay", "compare", "info", "sweep", "optimise"):
         assert command in ended.stdout + ended.stderr
 
 
@@ -216,6 +216,32 @@ def test_compare_takes_the_allocators_that_are_named(trace: Path) -> None:
     results = told("compare", trace, "-a", "system", "-a", "compact", "--repeats", 0, "--bytes", 1 << 24)
     assert [result["allocator"] for result in results] == ["system", "slabheap"]
     assert results[1]["options"] == {"preset": "compact", "bytes": 1 << 24}
+
+
+def test_sweep_tries_every_combination_and_keeps_the_rows(trace: Path, tmp_path: Path) -> None:
+    output = tmp_path / "rows.parquet"
+    options = ("--preset", "classic", "--preset", "compact", "--page-bytes", 1024, "--page-bytes", 4096, "--repeats", 0, "-o", output)
+    rows = told("sweep", trace, *options)
+    assert [row["label"] for row in rows] == [f"{preset} page_bytes={page}" for preset in ("classic", "compact") for page in (1024, 4096)]
+    assert all(row["failures"] == 0 and row["seconds"] is None for row in rows)
+    text = said("sweep", trace, *options, "--jobs", 1)
+    assert "compact page_bytes=1024" in text
+    assert "not timed" in text
+    assert output.exists()
+    assert "page_bytes" in refusal("sweep", trace, "--page-bytes", 1000, "-o", output).replace("a page must", "page_bytes")
+    assert "a,b" in refusal("sweep", trace, "--classes", "a,b")
+
+
+def test_optimise_finds_classes_that_replay_takes(trace: Path) -> None:
+    found = told("optimise", trace, "-n", 5)
+    assert len(found["classes"]) <= 5
+    assert found["requested_bytes"] <= min(found["rounded_bytes"].values())
+    text = said("optimise", trace, "-n", 5)
+    classes = ",".join(map(str, found["classes"]))
+    assert f"--classes {classes}" in text
+    assert told("replay", trace, "--classes", classes, "--repeats", 0)["failures"] == 0
+    assert "129" in refusal("optimise", trace, "-n", 129)
+    assert "weight" in refusal("optimise", trace, "--weight", "some")
 
 
 def test_a_trace_of_nothing_replays(tmp_path: Path) -> None:

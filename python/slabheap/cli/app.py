@@ -19,7 +19,7 @@ from slabheap.replaying import compare as compare_allocators
 from slabheap.replaying import replay as replay_trace
 from slabheap.trace import Trace
 
-__all__ = ["app", "main"]
+__all__ = ["Json", "PageLayerName", "PresetName", "TracePath", "app", "class_list"]
 
 app = typer.Typer(
     name="slabheap",
@@ -59,17 +59,21 @@ class PageLayerName(enum.StrEnum):
 Pages = Annotated[PageLayerName | None, typer.Option(help="The page layer; the preset's unless given.")]
 
 
+def class_list(text: str) -> list[int]:
+    """Block sizes as they are given on the command line."""
+    try:
+        return [int(size) for size in text.split(",")]
+    except ValueError:
+        raise ValueError(f"classes must be numbers with commas between them, not {text!r}") from None
+
+
 def _options(
     heap_bytes: int | None, classes: str | None, set_blocks: int | None, page_bytes: int | None, pages: PageLayerName | None
 ) -> dict[str, Any]:
     """The options that were given, as `replay` takes them."""
-    try:
-        sizes = [int(size) for size in classes.split(",")] if classes else None
-    except ValueError:
-        raise ValueError(f"classes must be numbers with commas between them, not {classes!r}") from None
     given = {
         "bytes": heap_bytes,
-        "classes": sizes,
+        "classes": class_list(classes) if classes else None,
         "set_blocks": set_blocks,
         "page_bytes": page_bytes,
         "pages": pages.value if pages else None,
@@ -277,8 +281,3 @@ def compare(
             _save(slabheap.plot.comparison(results, f"{trace.name}: {len(loaded):,} events"), picture)
         if timeline is not None:
             _save(slabheap.plot.timeline(results), timeline)
-
-
-def main() -> None:
-    """Entry point."""
-    app(prog_name="slabheap")
