@@ -66,16 +66,4 @@ def renumber(events: Events) -> Events:
     Raises:
         ValueError: An event refers to a block that is not live, or allocates one that is; the message names the event.
     """
-    numbered = as_events(events).copy()
-    live: dict[int, int] = {}
-    blocks = 0
-    for index, (block, operation) in enumerate(zip(numbered["block"].tolist(), numbered["operation"].tolist(), strict=True)):
-        if operation <= Operation.ALLOCATE_ZEROED:
-            if block in live:
-                raise ValueError(f"event {index}: block {block} is allocated twice")
-            live[block] = blocks
-            blocks += 1
-        elif block not in live:
-            raise ValueError(f"event {index}: block {block} is not live")
-        numbered["block"][index] = live[block] if operation != Operation.FREE else live.pop(block)
-    return numbered
+    return _core.BlockNumbering().number(as_events(events))

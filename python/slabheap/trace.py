@@ -5,12 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slabheap import _core
 from slabheap.events import EVENT, Events, Operation, as_events, is_allocation, renumber
-from slabheap.tracefile import CHUNK_EVENTS, Information, TraceReader, TraceWriter
+from slabheap.formats import create_trace, open_trace
+from slabheap.information import Information
+from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Information", "Trace", "TraceReader", "TraceWriter", "compile_trace"]
 
@@ -50,20 +56,95 @@ class Trace:
         return cls(renumber(events), information)
 
     @classmethod
-    def load(cls, path: str | Path) -> Trace:
-        """The trace in a file; "-" is standard input.
+    def load(cls, path: str | Path, format: str | None = None) -> Trace:  # noqa: A002
+        """The trace in a file of any format; docs/formats.md says which there are, and what they hold.
+
+        Args:
+            path: The file, packed by gzip or Zstandard or not; "-" for standard input.
+            format: One of "slabheap", "heaptrack", "memray", "mtrace", "rep", "arrow", "parquet", "ltrace"; what the file's first bytes
+                say unless given.
 
         Raises:
-            ValueError: The file is malformed; the message names the offset.
+            OSError: The file cannot be opened.
+            ValueError: The file is malformed; the message names the file and the offset, line, or row.
         """
-        with TraceReader(path) as reader:
+        with open_trace(path, format) as reader:
             chunks = list(reader)
             return cls(np.concatenate(chunks) if chunks else np.zeros(0, EVENT), reader.information)
 
-    def save(self, path: str | Path) -> None:
-        """Writes the trace to a file, which is replaced; "-" is standard output."""
-        with TraceWriter(path, self.information) as writer:
-            writer.write(self.events)
+    @classmethod
+    def from_mtrace(cls, path: str | Path) -> Trace:
+        """The trace in a log of glibc's mtrace. Raises as `load` does."""
+        return cls.load(path, "mtrace")
+
+    @classmethod
+    def from_rep(cls, path: str | Path) -> Trace:
+        """The trace in a `.rep` file of the malloc lab of "Computer Systems: A Programmer's Perspective". Raises as `load` does."""
+        return cls.load(path, "rep")
+
+    @classmethod
+    def from_heaptrack(cls, path: str | Path) -> Trace:
+        """The trace in a file of heaptrack, raw or interpreted. Raises as `load` does."""
+        return cls.load(path, "heaptrack")
+
+    @classmethod
+    def from_memray(cls, path: str | Path) -> Trace:
+        """The trace in a capture of memray, which has to be installed: `pip install slabheap[memray]`. Raises as `load` does."""
+        return cls.load(path, "memray")
+
+    @classmethod
+    def from_ltrace(cls, path: str | Path) -> Trace:
+        """The trace in what ltrace printed. Raises as `load` does."""
+        return cls.load(path, "ltrace")
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> Trace:
+        """The trace in a table of Arrow, with a row for each event and the fields of EVENT as columns.
+
+        At least `operation` (names in lower case, or numbers) and `block` have to be there; what else is missing is 0, alignments 1. Blocks
+        may have any numbers, used again or not.
+
+        Raises:
+            ValueError: The rows are no events, or make no sense; the message names the row.
+
+        Examples:
+            >>> import pyarrow as pa
+            >>> table = pa.table({"operation": ["allocate", "free"], "block": [7, 7], "size": [100, 0]})
+            >>> Trace.from_arrow(table).peak_requested_bytes
+            100
+        """
+        from slabheap.formats.arrow import trace_of
+
+        return cls(*trace_of(table))
+
+    def to_arrow(self) -> pa.Table:
+        """The events as a table of Arrow, a row each; `to_arrow().to_pandas()` is a frame. Nothing is lost: `from_arrow` has it all.
+
+        Examples:
+            >>> from slabheap import workloads
+            >>> trace = workloads.from_lifetimes(100, workloads.constant(32), workloads.constant(10))
+            >>> trace.to_arrow().column("operation").value_counts().to_pylist()
+            [{'values': 'allocate', 'counts': 100}, {'values': 'free', 'counts': 90}]
+        """
+        from slabheap.formats.arrow import table_of
+
+        return table_of(self.events, self.information)
+
+    def save(self, path: str | Path, format: str | None = None) -> None:  # noqa: A002
+        """Writes the trace to a file, which is replaced once it is whole.
+
+        Args:
+            path: The file; "-" for standard output. If its name ends with .gz or .zst, it is packed.
+            format: One of "slabheap", "rep", "arrow", "parquet", "dhat", "chrome", "pprof"; what the file's name says unless given: a trace
+                ends with ".trace" or without a suffix.
+
+        Raises:
+            OSError: The file cannot be written.
+            ValueError: There is no such format, or it cannot hold the events; the file is as it was before.
+        """
+        with create_trace(path, self.information, format) as writer:
+            for chunk in self.chunks():
+                writer.write(chunk)
 
     def __len__(self) -> int:
         """The number of events."""

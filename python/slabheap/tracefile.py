@@ -6,55 +6,37 @@ largest, and compressed.
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 import json
 import struct
-import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import zstandard
 
 from slabheap.events import EVENT, Events, Operation, as_events, is_allocation
+from slabheap.files import Input, Output
+from slabheap.information import MOST_NAME, Information, Site
 
-__all__ = ["CHUNK_EVENTS", "Information", "TraceReader", "TraceWriter"]
+__all__ = ["CHUNK_EVENTS", "MAGIC", "Information", "TraceReader", "TraceWriter", "expect_writable"]
 
 MAGIC = b"slabheap trace 1\n"
 CHUNK_EVENTS = 1 << 16  # events of a record at the most
+_CHUNK_SITES = 64  # of a record at the most; a character of a name is at most 6 bytes of JSON
 _MOST_RAW_BYTES = CHUNK_EVENTS * EVENT.itemsize + 1024  # no record that this module wrote is longer
 
 _HEAD = struct.Struct("<4sIII")  # kind, stored bytes, raw bytes, CRC-32 of the raw bytes
-_INFORMATION, _EVENTS, _END = b"INFO", b"EVTS", b"END."
+_INFORMATION, _SITES, _EVENTS, _END = b"INFO", b"SITE", b"EVTS", b"END."
 _WIDTHS = {0: None, 1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<u8")}
 
 
-@dataclasses.dataclass
-class Information:
-    """What is known about a trace besides its events.
-
-    Attributes:
-        source: What made it: "recorder", a workload, another format.
-        command: The program that was recorded and its arguments.
-        process: Its process number, or 0.
-        lost: Calls that should be in the trace and are not.
-        foreign: Frees and reallocations of blocks whose allocation was not seen; they are left out.
-        implied_frees: Blocks whose free was not seen, and which end where their address was handed out again.
-    """
-
-    source: str = ""
-    command: list[str] = dataclasses.field(default_factory=list)
-    process: int = 0
-    lost: int = 0
-    foreign: int = 0
-    implied_frees: int = 0
-
-
-# What is only known when the last event has been written.
+# What is known from the beginning, and what only when the last event has been written.
+_KNOWN_AT_START = ("source", "command", "process")
 _KNOWN_AT_END = ("lost", "foreign", "implied_frees")
 
 
@@ -88,7 +70,7 @@ def _pack_events(events: Events, blocks: int, time: int) -> bytes:
     return struct.pack("<I", events.size) + b"".join(map(_pack_column, columns))
 
 
-def _expect_writable(events: Events, blocks: int, time: int) -> None:
+def expect_writable(events: Events, blocks: int, time: int) -> None:
     """Raises ValueError if the events could not be told from others once they are written."""
     begins = is_allocation(events)
     before = _blocks_before(events, blocks)
@@ -103,6 +85,18 @@ def _expect_writable(events: Events, blocks: int, time: int) -> None:
         raise ValueError("alignments must be powers of two")
     if times[0] < time or (times[1:] < times[:-1]).any():
         raise ValueError("times must not go back")
+
+
+def _expect_site(tag: int, site: Site) -> None:
+    """Raises ValueError if a site is none, or TypeError if its parts are of other types."""
+    if not 0 < tag < 1 << 32:
+        raise ValueError(f"a tag is from 1 to {(1 << 32) - 1}, not {tag}")
+    if type(site.name) is not str or type(site.caller) is not int:
+        raise TypeError("a site has a name and the tag of its caller")
+    if not 0 <= site.caller < tag:
+        raise ValueError(f"the site of tag {tag} has the caller {site.caller}, which is not smaller")
+    if len(site.name) > MOST_NAME:
+        raise ValueError(f"the name of tag {tag} has {len(site.name)} characters, and not at most {MOST_NAME}")
 
 
 class _Columns:
@@ -176,31 +170,43 @@ class TraceWriter:
     """Writes a trace as a stream: `write` events any number of times, then `close`, which says how many there were.
 
     Args:
-        path: The file, which is replaced; "-" for standard output.
-        information: What is known about the trace.
+        path: The file, which is replaced once the trace is whole; "-" for standard output.
+        information: What is known about the trace; sites may be added until the events that refer to them are written.
+
+    Raises:
+        OSError: The file cannot be written.
     """
 
     def __init__(self, path: str | Path, information: Information) -> None:
-        self._is_shared = str(path) == "-"
-        self._file: BinaryIO = sys.stdout.buffer if self._is_shared else Path(path).open("wb")  # noqa: SIM115
+        self._output = Output(path)
         self._information = information
         self._compressor = zstandard.ZstdCompressor(level=6)
         self._events = 0
         self._blocks = 0
         self._time = 0
+        self._sites = 0
         try:
-            self._file.write(MAGIC)
-            self._write_json(_INFORMATION, {k: v for k, v in vars(information).items() if k not in _KNOWN_AT_END})
+            self._output.file.write(MAGIC)
+            self._write_json(_INFORMATION, {name: getattr(information, name) for name in _KNOWN_AT_START})
         except BaseException:
-            self._close_file()
+            self._output.discard()
             raise
 
     def _write_record(self, kind: bytes, raw: bytes) -> None:
         stored = self._compressor.compress(raw)
-        self._file.write(_HEAD.pack(kind, len(stored), len(raw), zlib.crc32(raw)) + stored)
+        self._output.file.write(_HEAD.pack(kind, len(stored), len(raw), zlib.crc32(raw)) + stored)
 
-    def _write_json(self, kind: bytes, content: dict[str, Any]) -> None:
+    def _write_json(self, kind: bytes, content: Mapping[Any, Any]) -> None:
         self._write_record(kind, json.dumps(content).encode())
+
+    def _write_sites(self) -> None:
+        """Writes the sites that have become known."""
+        known = itertools.islice(self._information.sites.items(), self._sites, None)
+        while batch := dict(itertools.islice(known, _CHUNK_SITES)):
+            for tag, site in batch.items():
+                _expect_site(tag, site)
+            self._write_json(_SITES, batch)
+            self._sites += len(batch)
 
     def write(self, events: Events) -> None:
         """Writes further events; shape (n,), dtype EVENT.
@@ -209,27 +215,28 @@ class TraceWriter:
 
         Raises:
             ValueError: Blocks are not numbered in order of their allocation (see `renumber`), an event refers to one that is yet to
-                come, an operation or an alignment is none, or times go back.
+                come, an operation or an alignment is none, times go back, or a site of `information` is none.
         """
         events = as_events(events)
+        self._write_sites()
         for start in range(0, events.size, CHUNK_EVENTS):
             chunk = events[start : start + CHUNK_EVENTS]
-            _expect_writable(chunk, self._blocks, self._time)
+            expect_writable(chunk, self._blocks, self._time)
             self._write_record(_EVENTS, _pack_events(chunk, self._blocks, self._time))
             self._events += chunk.size
             self._blocks += int(is_allocation(chunk).sum())
             self._time = int(chunk["time"][-1])
 
     def close(self) -> None:
-        """Writes the end of the trace, with what `information` says by now was lost, and closes the file."""
-        end = {name: getattr(self._information, name) for name in _KNOWN_AT_END}
-        self._write_json(_END, {"events": self._events, **end})
-        self._close_file()
-
-    def _close_file(self) -> None:
-        self._file.flush()
-        if not self._is_shared:
-            self._file.close()
+        """Writes the end of the trace, with what `information` says by now was lost, and gives the file its name."""
+        try:
+            self._write_sites()
+            end = {name: getattr(self._information, name) for name in _KNOWN_AT_END}
+            self._write_json(_END, {"events": self._events, **end})
+        except BaseException:
+            self._output.discard()
+            raise
+        self._output.keep()
 
     def __enter__(self) -> Self:
         return self
@@ -238,26 +245,27 @@ class TraceWriter:
         if kind is None:
             self.close()
         else:
-            self._close_file()
+            self._output.discard()
 
 
 class TraceReader:
     """Reads a trace as a stream: iterate over it for one array of events after another.
 
     Args:
-        path: The file; "-" for standard input.
+        source: The file; "-" for standard input.
 
     Attributes:
-        information: What is known about the trace; what was lost is known at the end.
+        information: What is known about the trace; sites are added before the events that refer to them, and what was lost is known at
+            the end.
+        source: The file that is read; `source.done` and `source.total` tell how far.
 
     Raises:
+        OSError: The file cannot be opened.
         ValueError: The file is malformed; the message names the offset. Also while iterating.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._is_shared = str(path) == "-"
-        self._name = "standard input" if self._is_shared else str(path)
-        self._file: BinaryIO = sys.stdin.buffer if self._is_shared else Path(path).open("rb")  # noqa: SIM115
+    def __init__(self, source: str | Path | Input) -> None:
+        self.source = source if isinstance(source, Input) else Input(source)
         self._decompressor = zstandard.ZstdDecompressor()
         self._offset = 0
         self.information = Information()
@@ -270,10 +278,10 @@ class TraceReader:
             raise
 
     def _fail(self, offset: int, what: str) -> Any:
-        raise ValueError(f"{self._name}: at offset {offset}: {what}")
+        raise ValueError(f"{self.source.name}: at offset {offset}: {what}")
 
     def _read_bytes(self, count: int) -> bytes:
-        content = self._file.read(count)
+        content = self.source.file.read(count)
         self._offset += len(content)
         return content
 
@@ -284,7 +292,7 @@ class TraceReader:
         if len(head) < _HEAD.size:
             self._fail(start, "the trace is cut short: it has no end")
         kind, stored_bytes, raw_bytes, checksum = _HEAD.unpack(head)
-        if kind not in (_INFORMATION, _EVENTS, _END):
+        if kind not in (_INFORMATION, _SITES, _EVENTS, _END):
             self._fail(start, f"there is no record of the kind {kind!r}")
         if raw_bytes > _MOST_RAW_BYTES or stored_bytes > 2 * _MOST_RAW_BYTES:
             self._fail(start, f"a record of {raw_bytes} bytes is longer than any")
@@ -315,14 +323,26 @@ class TraceReader:
             self._fail(start, "the first record must say where the trace comes from")
         content = self._read_json(start, raw)
         known = Information()
-        for field in dataclasses.fields(Information):
-            value = content.get(field.name, getattr(known, field.name))
-            if type(value) is not type(getattr(known, field.name)):
-                self._fail(start, f"{field.name} is not of the type {field.type}")
-            setattr(known, field.name, value)
+        for name in _KNOWN_AT_START:
+            value = content.get(name, getattr(known, name))
+            if type(value) is not type(getattr(known, name)):
+                self._fail(start, f"{name} is not of the type {Information.__annotations__[name]}")
+            setattr(known, name, value)
         if not all(isinstance(argument, str) for argument in known.command):
             self._fail(start, "command is not a list of strings")
         return known
+
+    def _read_sites(self, start: int, raw: bytes) -> None:
+        for tag, site in self._read_json(start, raw).items():
+            try:
+                name, caller = site
+                number = int(tag) if tag.isdecimal() else 0
+                _expect_site(number, Site(name, caller))
+                if number in self.information.sites:
+                    raise ValueError(f"tag {number} is named twice")
+            except (TypeError, ValueError) as error:
+                self._fail(start, f"site {tag[:20]!r}: {error}")
+            self.information.sites[number] = Site(name, caller)
 
     def _finish(self, start: int, raw: bytes, events: int) -> None:
         content = self._read_json(start, raw)
@@ -343,6 +363,9 @@ class TraceReader:
             if kind == _END:
                 self._finish(start, raw, events)
                 return
+            if kind == _SITES:
+                self._read_sites(start, raw)
+                continue
             if kind != _EVENTS:
                 self._fail(start, "only the first record says where the trace comes from")
             try:
@@ -356,8 +379,7 @@ class TraceReader:
 
     def close(self) -> None:
         """Closes the file."""
-        if not self._is_shared:
-            self._file.close()
+        self.source.close()
 
     def __enter__(self) -> Self:
         return self

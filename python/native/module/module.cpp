@@ -3,6 +3,7 @@
 
 #include "module/heap_binding.hpp"
 #include "module/heap_choice.hpp"
+#include "module/numbering_binding.hpp"
 #include "module/recording_binding.hpp"
 #include "module/replay_binding.hpp"
 #include "slabheap/slabheap.h"
@@ -14,4 +15,5 @@ PYBIND11_MODULE(_core, module) {
   slabheap::python::bind_heaps(module);
   slabheap::python::bind_replay(module);
   slabheap::python::bind_recording(module);
+  slabheap::python::bind_numbering(module);
 }

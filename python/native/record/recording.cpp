@@ -20,8 +20,6 @@ using trace::Operation;
 
 namespace {
 
-constexpr std::uint64_t no_block = ~std::uint64_t{0};
-
 /// Maps a file as a whole, readable; throws if it cannot be.
 unsigned char* map_file(const std::string& path, std::size_t& length) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -90,78 +88,32 @@ std::vector<Event> Recording::read(std::size_t most) {
   while (events.size() < most && !heads_.empty()) {
     const std::uint32_t thread = heads_.top().thread;
     heads_.pop();
-    translate(threads_[thread].segments.front()->events[threads_[thread].next], thread, events);
+    numbering_.number(call_of(threads_[thread].segments.front()->events[threads_[thread].next], thread), events);
     ++records_read_;
     advance(thread);
   }
   return events;
 }
 
-Event Recording::event_at(const RawEvent& event, std::uint32_t thread, Operation operation, std::uint64_t block) {
+/// A record as a call of its thread; the address stands for the block.
+Event Recording::call_of(const RawEvent& event, std::uint32_t thread) {
   const std::uint64_t elapsed = event.ticks > header().start_ticks ? event.ticks - header().start_ticks : 0;
   // The order is that of the sequence; the clock, read a moment later, may be a little off it, but is not to run backwards.
   last_time_ = std::max(last_time_, static_cast<std::uint64_t>(static_cast<double>(elapsed) * nanoseconds_per_tick_));
-  Event result{};
-  result.time = last_time_;
-  result.block = block;
-  result.size = operation == Operation::free ? 0 : event.size;
-  const bool has_align = operation == Operation::allocate || operation == Operation::allocate_zeroed;
-  result.align = has_align ? std::uint32_t{1} << (event.align_shift < 31 ? event.align_shift : 31) : 1;
-  result.thread = thread;
-  result.operation = operation;
-  return result;
-}
-
-/// Ends the block at an address that is handed out again: its free was lost.
-void Recording::give_up(std::uint64_t address, const RawEvent& event, std::uint32_t thread, std::vector<Event>& events) {
-  const auto found = live_.find(address);
-  if (found == live_.end()) return;
-  events.push_back(event_at(event, thread, Operation::free, found->second));
-  live_.erase(found);
-  ++implied_frees_;
-}
-
-void Recording::translate(const RawEvent& event, std::uint32_t thread, std::vector<Event>& events) {
-  const auto found = live_.find(event.address);
+  Event call{};
+  call.time = last_time_;
+  call.block = event.address;
+  call.size = event.size;
+  call.align = std::uint32_t{1} << (event.align_shift < 31 ? event.align_shift : 31);
+  call.thread = thread;
   switch (event.operation) {
-    case RawOperation::allocate:
-    case RawOperation::allocate_zeroed: {
-      give_up(event.address, event, thread, events);
-      const bool zeroed = event.operation == RawOperation::allocate_zeroed;
-      events.push_back(event_at(event, thread, zeroed ? Operation::allocate_zeroed : Operation::allocate, next_block_));
-      live_[event.address] = next_block_++;
-      break;
-    }
-    case RawOperation::free:
-      if (found == live_.end()) {
-        ++foreign_;
-        break;
-      }
-      events.push_back(event_at(event, thread, Operation::free, found->second));
-      live_.erase(found);
-      break;
-    case RawOperation::reallocate_begin:
-      reallocating_[thread] = found != live_.end() ? found->second : no_block;
-      if (found != live_.end()) live_.erase(found);
-      break;
-    case RawOperation::reallocate_end: {
-      const auto begun = reallocating_.find(thread);
-      const std::uint64_t block = begun != reallocating_.end() ? begun->second : no_block;
-      if (begun != reallocating_.end()) reallocating_.erase(begun);
-      give_up(event.address, event, thread, events);
-      if (block == no_block) {
-        // Its allocation is unknown, so it begins here.
-        ++foreign_;
-        if (event.size == 0) break;
-        events.push_back(event_at(event, thread, Operation::allocate, next_block_));
-        live_[event.address] = next_block_++;
-        break;
-      }
-      if (event.size != 0) events.push_back(event_at(event, thread, Operation::reallocate, block));
-      live_[event.address] = block;
-      break;
-    }
+    case RawOperation::allocate: call.operation = Operation::allocate; break;
+    case RawOperation::allocate_zeroed: call.operation = Operation::allocate_zeroed; break;
+    case RawOperation::free: call.operation = Operation::free; break;
+    case RawOperation::reallocate_begin: call.operation = trace::reallocate_begins; break;
+    case RawOperation::reallocate_end: call.operation = Operation::reallocate; break;
   }
+  return call;
 }
 
 }  // namespace slabheap::record

@@ -9,11 +9,11 @@
 #include <functional>
 #include <queue>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "record/raw_recording.hpp"
 #include "trace/event.hpp"
+#include "trace/numbering.hpp"
 
 namespace slabheap::record {
 
@@ -34,9 +34,9 @@ class Recording {
   /// Records read so far.
   [[nodiscard]] std::uint64_t records_read() const { return records_read_; }
   /// So far: frees and reallocations of blocks whose allocation was not recorded.
-  [[nodiscard]] std::uint64_t foreign() const { return foreign_; }
+  [[nodiscard]] std::uint64_t foreign() const { return numbering_.foreign(); }
   /// So far: blocks whose free was not recorded, because their address was handed out again.
-  [[nodiscard]] std::uint64_t implied_frees() const { return implied_frees_; }
+  [[nodiscard]] std::uint64_t implied_frees() const { return numbering_.implied_frees(); }
 
  private:
   /// The segments of a thread that are not read to their end, and where reading stands in the first.
@@ -54,24 +54,17 @@ class Recording {
 
   void collect_segments(std::uint64_t segments);
   void advance(std::uint32_t thread);
-  void translate(const RawEvent& event, std::uint32_t thread, std::vector<trace::Event>& events);
-  [[nodiscard]] trace::Event event_at(const RawEvent& event, std::uint32_t thread, trace::Operation operation,
-                                      std::uint64_t block);
-  void give_up(std::uint64_t address, const RawEvent& event, std::uint32_t thread, std::vector<trace::Event>& events);
+  [[nodiscard]] trace::Event call_of(const RawEvent& event, std::uint32_t thread);
 
   std::size_t length_ = 0;  // before the bytes: mapping them sets it
   unsigned char* bytes_ = nullptr;
   std::vector<Thread> threads_;
   std::priority_queue<Head, std::vector<Head>, std::greater<>> heads_;
-  std::unordered_map<std::uint64_t, std::uint64_t> live_;          // from address to block
-  std::unordered_map<std::uint32_t, std::uint64_t> reallocating_;  // from thread to the block that it gave up
+  trace::AddressNumbering numbering_;
   double nanoseconds_per_tick_ = 1;
   std::uint64_t last_time_ = 0;
-  std::uint64_t next_block_ = 0;
   std::uint64_t records_ = 0;
   std::uint64_t records_read_ = 0;
-  std::uint64_t foreign_ = 0;
-  std::uint64_t implied_frees_ = 0;
 };
 
 }  // namespace slabheap::record

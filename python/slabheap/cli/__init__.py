@@ -1,6 +1,7 @@
-"""The command line: `slabheap record, info, replay, compare, sweep, optimise`."""
+"""The command line: `slabheap record, info, convert, replay, compare, sweep, optimise`."""
 
 from slabheap.cli import sweeps as _sweeps
+from slabheap.cli import traces as _traces
 from slabheap.cli.app import app
 
 __all__ = ["main"]
@@ -11,4 +12,4 @@ def main() -> None:
     app(prog_name="slabheap")
 
 
-del _sweeps  # its commands are the app's by now
+del _sweeps, _traces  # their commands are the app's by now

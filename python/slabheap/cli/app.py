@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import slabheap
@@ -115,44 +114,6 @@ def record(
 def _process_row(process: RecordedProcess) -> list[str]:
     name = Path(process.command[0]).name if process.command else "?"
     return [str(process.path), name, f"{process.events:,}", f"{process.lost:,}"]
-
-
-@app.command()
-def info(trace: TracePath, as_json: Json = False) -> None:
-    """Say what is in a trace: events, blocks, threads, sizes, the peak, and what was lost.
-
-    slabheap info app.trace
-    """
-    with errors_end():
-        loaded = Trace.load(trace)
-        sizes = loaded.request_sizes
-        facts = {
-            "source": loaded.information.source,
-            "command": loaded.information.command,
-            "events": len(loaded),
-            "blocks": loaded.block_count,
-            "threads": loaded.thread_count,
-            "seconds": loaded.duration,
-            "peak_requested_bytes": loaded.peak_requested_bytes,
-            "median_request_bytes": int(np.median(sizes)) if sizes.size else 0,
-            "largest_request_bytes": int(sizes.max()) if sizes.size else 0,
-            "live_at_end_bytes": loaded.program.requested_bytes,
-            "lost_events": loaded.information.lost,
-            "foreign_events": loaded.information.foreign,
-        }
-    if as_json:
-        print_json(facts)
-        return
-    rows = [[name.replace("_", " "), _fact_text(name, value)] for name, value in facts.items()]
-    out.print(table_of(str(trace), ["", "value"], rows))
-
-
-def _fact_text(name: str, value: Any) -> str:
-    if name.endswith("_bytes"):
-        return bytes_cell(value)
-    if isinstance(value, list):
-        return " ".join(value)
-    return f"{value:,.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 # Bytes are peaks; the ratio is that of the bytes held to those requested.

@@ -1,0 +1,127 @@
+"""What the readers of other formats share: calls that speak of addresses become events that speak of blocks, a chunk at a time."""
+
+from __future__ import annotations
+
+import abc
+import itertools
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import NoReturn, Protocol, Self, TypeAlias
+
+import numpy as np
+
+from slabheap import _core
+from slabheap.events import EVENT, Events
+from slabheap.files import Input
+from slabheap.information import Information, SiteTable
+from slabheap.tracefile import CHUNK_EVENTS
+
+__all__ = ["MALLOC_ALIGN", "MOST_BYTES", "REALLOCATE_BEGINS", "Call", "CallReader", "EventReader", "Numbers"]
+
+#: The alignment of a block of malloc, in bytes, which logs of its calls do not tell.
+MALLOC_ALIGN = 16
+
+#: No request is larger; replays refuse it, too.
+MOST_BYTES = 1 << 62
+
+#: Of calls only: the address that a reallocation gives up. `Operation.REALLOCATE` of the same thread then tells the new one.
+REALLOCATE_BEGINS = _core.reallocate_begins
+
+#: The fields of EVENT in their order, the block's address in place of its number.
+Call: TypeAlias = tuple[int, int, int, int, int, int, int]
+
+
+class EventReader(Protocol):
+    """Reads a file as a stream: iterate over it, once, for one array of events after another.
+
+    Attributes:
+        information: What is known about the trace; whole when the last event has been read.
+        source: The file that is read.
+    """
+
+    information: Information
+    source: Input
+
+    def __iter__(self) -> Iterator[Events]: ...
+
+    def close(self) -> None:
+        """Closes the file."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None: ...
+
+
+class Numbers:
+    """Gives names, such as the system's numbers of threads, numbers from 0 in order of their first use."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}
+
+    def __getitem__(self, name: object) -> int:
+        """The number of a name."""
+        return self._numbers.setdefault(name, len(self._numbers))
+
+
+class CallReader(abc.ABC):
+    """A reader of a format that tells calls and addresses. What the format has to say is `calls`.
+
+    Args:
+        source: The file.
+        name: What `information.source` says.
+    """
+
+    def __init__(self, source: Input, name: str) -> None:
+        self.source = source
+        self.information = Information(source=name)
+        self.sites = SiteTable(self.information)
+        self.threads = Numbers()
+        self._numbering = _core.AddressNumbering()
+
+    @abc.abstractmethod
+    def calls(self) -> Iterable[Call]:
+        """The calls of the file in order; `information` is kept up to date."""
+
+    def fail(self, line: int, what: str) -> NoReturn:
+        """Refuses a line of the file, counted from 1."""
+        raise ValueError(f"{self.source.name}: line {line}: {what}")
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """The lines of the file with their numbers, from 1, without their ends.
+
+        Raises:
+            ValueError: The last one, after it was given, has no end, so it may have been longer.
+        """
+        number, line = 0, b"\n"
+        for number, line in enumerate(self.source.file, 1):
+            yield number, line.rstrip(b"\r\n")
+        if not line.endswith(b"\n"):
+            self.fail(number, "the line is cut short")
+
+    def numbered(self, calls: Events) -> Events:
+        """The events that further calls come to."""
+        events = self._numbering.number(calls)
+        self.information.foreign, self.information.implied_frees = self._numbering.foreign, self._numbering.implied_frees
+        return events
+
+    def __iter__(self) -> Iterator[Events]:
+        calls = iter(self.calls())
+        time = np.uint64(0)
+        while batch := list(itertools.islice(calls, CHUNK_EVENTS // 2)):  # a call is at most two events
+            events = self.numbered(np.array(batch, EVENT))
+            if events.size == 0:
+                continue
+            # Threads may have written their lines a moment later than others.
+            events["time"] = np.maximum.accumulate(np.maximum(events["time"], time))
+            time = events["time"][-1]
+            yield events
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,91 @@
+"""Writes the JSON that Perfetto and Chromium's chrome://tracing open: a track a thread with an instant a call, and two counters.
+
+An instant has the name of its operation, and as arguments the block, and what there is of size, alignment, tag and the stack of its site,
+innermost first. Times are in microseconds; a trace without times has its events a microsecond apart.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import numpy as np
+
+from slabheap.events import Events, Operation, is_allocation
+from slabheap.formats.writing import FileWriter
+
+__all__ = ["ChromeWriter"]
+
+_NAMES = [operation.name.lower().replace("_", " ") for operation in Operation]
+
+
+class ChromeWriter(FileWriter):
+    """Writes JSON of trace events. No event is lost, nor what its fields say."""
+
+    def begin(self) -> None:
+        """Writes the head."""
+        self._is_first = True
+        self._is_timed: bool | None = None
+        self._threads: set[int] = set()
+        self._stacks: dict[int, str] = {}
+        self._bytes = self._blocks = 0
+        known = self.information
+        process = shlex.join(known.command) or known.source or "slabheap"
+        self.file.write(b'{"displayTimeUnit":"ns","traceEvents":[\n')
+        self._put_lines([json.dumps({"ph": "M", "pid": known.process, "tid": 0, "name": "process_name", "args": {"name": process}})])
+
+    def _put_lines(self, lines: list[str]) -> None:
+        self.file.write((("" if self._is_first else ",\n") + ",\n".join(lines)).encode())
+        self._is_first = False
+
+    def put(self, events: Events) -> None:
+        """Writes instants and counters."""
+        begins = is_allocation(events)
+        first = self.live.events
+        changes = self.live.advance(events, np.zeros(int(begins.sum()), np.int64))
+        if self._is_timed is None:
+            self._is_timed = bool(events["time"].any())
+        requested = self._bytes + np.cumsum(changes.after - changes.before)
+        blocks = self._blocks + np.cumsum(begins.astype(np.int64) - (events["operation"] == Operation.FREE))
+        self._bytes, self._blocks = int(requested[-1]), int(blocks[-1])
+        pid = self.information.process
+        lines = [self._thread_name(thread) for thread in np.unique(events["thread"]).tolist() if thread not in self._threads]
+        # Perfetto keeps the last of several values at a time; one is enough.
+        is_last = np.append(events["time"][1:] != events["time"][:-1], True) if self._is_timed else np.ones(events.size, np.bool_)
+        columns = (events[name].tolist() for name in ("time", "block", "size", "align", "thread", "tag", "operation"))
+        counts = (requested.tolist(), blocks.tolist(), is_last.tolist())
+        for index, (time, block, size, align, thread, tag, operation, held, live, counted) in enumerate(
+            zip(*columns, *counts, strict=True), first
+        ):
+            stamp = f"{time // 1000}.{time % 1000:03d}" if self._is_timed else str(index)
+            arguments = f'"block":{block}'
+            if operation != Operation.FREE:
+                arguments += f',"size":{size}'
+            if operation < Operation.REALLOCATE:
+                arguments += f',"align":{align}'
+            if tag:
+                arguments += f',"tag":{tag}{self._stack(tag)}'
+            lines.append(
+                f'{{"ph":"i","s":"t","pid":{pid},"tid":{thread},"ts":{stamp},"cat":"heap","name":"{_NAMES[operation]}","args":{{{arguments}}}}}'
+            )
+            if counted:
+                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"requested bytes","args":{{"bytes":{held}}}}}')
+                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"live blocks","args":{{"blocks":{live}}}}}')
+        self._put_lines(lines)
+
+    def _thread_name(self, thread: int) -> str:
+        self._threads.add(thread)
+        name = {"name": f"thread {thread}"}
+        return json.dumps({"ph": "M", "pid": self.information.process, "tid": thread, "name": "thread_name", "args": name})
+
+    def _stack(self, tag: int) -> str:
+        """What is written about the site of a tag."""
+        if tag not in self._stacks:
+            stack = self.information.stack(tag)
+            self._stacks[tag] = f',"site":{json.dumps(" < ".join(stack))}' if stack else ""
+        return self._stacks[tag]
+
+    def finish(self) -> None:
+        """Writes what is known about the trace."""
+        known = {name: value for name, value in vars(self.information).items() if name != "sites"}
+        self.file.write(f'\n],"otherData":{json.dumps(known)}}}\n'.encode())

@@ -1,0 +1,197 @@
+"""Reads captures of memray, through memray's own reader: `pip install slabheap[memray]`.
+
+Calls of malloc and its relatives are read, and those of Python's allocator (`memray run --trace-python-allocators`); what is mapped and
+unmapped is not. A free and the `realloc` of the same thread behind it are one reallocation, as memray records those. Times and alignments
+are not told.
+
+memray's reader runs in a process of its own, which sends what it reads as a trace through a pipe: on a file that is damaged it may crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from slabheap.events import Events, Operation
+from slabheap.files import Input
+from slabheap.formats.calls import MALLOC_ALIGN, MOST_BYTES, REALLOCATE_BEGINS, Call, CallReader
+from slabheap.tracefile import TraceReader, TraceWriter
+
+__all__ = ["MemrayReader", "is_memray", "main"]
+
+_MAGIC = b"memray\0"
+_PACKED = b"\x04\x22\x4d\x18"  # LZ4, which memray unpacks itself
+
+_OPERATIONS = {
+    "MALLOC": Operation.ALLOCATE,
+    "CALLOC": Operation.ALLOCATE_ZEROED,
+    "REALLOC": Operation.REALLOCATE,
+    "POSIX_MEMALIGN": Operation.ALLOCATE,
+    "ALIGNED_ALLOC": Operation.ALLOCATE,
+    "MEMALIGN": Operation.ALLOCATE,
+    "VALLOC": Operation.ALLOCATE,
+    "PVALLOC": Operation.ALLOCATE,
+    "FREE": Operation.FREE,
+    "PYMALLOC_MALLOC": Operation.ALLOCATE,
+    "PYMALLOC_CALLOC": Operation.ALLOCATE_ZEROED,
+    "PYMALLOC_REALLOC": Operation.REALLOCATE,
+    "PYMALLOC_FREE": Operation.FREE,
+}
+
+
+def is_memray(head: bytes) -> bool:
+    """Whether a file that begins so is a capture of memray."""
+    return head.startswith(_MAGIC) or (head.startswith(_PACKED) and _MAGIC in head[:64])
+
+
+class MemrayReader:
+    """Reads a capture of memray as a stream of arrays of events.
+
+    Raises:
+        ValueError: memray is not installed, or refuses the capture; also while iterating.
+    """
+
+    def __init__(self, source: Input) -> None:
+        self.source = source
+        self._closing = contextlib.ExitStack()
+        self._closing.callback(source.close)
+        try:
+            if importlib.util.find_spec("memray") is None:
+                raise ValueError(f"{source.name}: a capture of memray, which memray has to read: pip install 'slabheap[memray]'")
+            self._errors = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+            command = [sys.executable, "-c", f"from {__name__} import main; main()", str(source.path_on_disk())]
+            self._process = self._closing.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors))
+            self._closing.callback(self._process.kill)  # before it is waited for
+            assert self._process.stdout is not None
+            with self._refusals():
+                self._trace = TraceReader(Input(self._process.stdout))
+        except BaseException:
+            self.close()
+            raise
+        self.information = self._trace.information
+
+    def __iter__(self) -> Iterator[Events]:
+        with self._refusals():
+            yield from self._trace
+            if self._process.wait() != 0:
+                self._refuse()
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        """Says why there is no whole trace from the process."""
+        status = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        why = f"memray's reader ended by {signal.Signals(-status).name}" if status < 0 else said[-1] if said else "memray refuses it"
+        raise ValueError(f"{self.source.name}: {why}") from None
+
+    def close(self) -> None:
+        """Closes the capture."""
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+class _Capture(CallReader):
+    """A capture in this process."""
+
+    def __init__(self, path: Path) -> None:
+        import memray
+
+        super().__init__(Input(path), "memray")
+        self._kinds = {int(kind): _OPERATIONS[kind.name] for kind in memray.AllocatorType if kind.name in _OPERATIONS}
+        self._records = 0
+        with self._refusals():
+            self._reader = memray.FileReader(path)
+            known = self._reader.metadata
+        self.information.command = shlex.split(known.command_line)
+        self.information.process = known.pid
+        self._is_native = known.has_native_traces
+        self._total = known.total_allocations
+        self._tags: dict[Any, int] = {}
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Lets what memray refuses be a ValueError that says how far it came."""
+        try:
+            yield
+        except (OSError, NotImplementedError, RuntimeError, ValueError) as error:
+            raise ValueError(f"record {self._records}: memray refuses the capture: {error}") from None
+
+    def calls(self) -> Iterator[Call]:
+        """The calls of the capture."""
+        kinds, threads, frees = self._kinds, self.threads, Operation.FREE
+        held: Call | None = None  # a free, which the next record may show to be half of a reallocation
+        with self._refusals():
+            for record in self._reader.get_allocation_records():
+                self._records += 1
+                operation = kinds.get(record.allocator)
+                if operation is None:
+                    continue
+                thread = threads[record.tid]
+                if held is not None:
+                    is_half = operation == Operation.REALLOCATE and held[4] == thread
+                    yield (*held[:6], REALLOCATE_BEGINS) if is_half else held
+                    if operation == Operation.REALLOCATE and not is_half:
+                        operation = Operation.ALLOCATE
+                    held = None
+                elif operation == Operation.REALLOCATE:
+                    operation = Operation.ALLOCATE  # of nothing
+                if operation == frees:
+                    held = (0, record.address, 0, 1, thread, 0, frees)
+                    continue
+                size = record.size
+                if size > MOST_BYTES:
+                    raise ValueError(f"a request of {size} bytes is larger than any")
+                align = 1 if operation == Operation.REALLOCATE else MALLOC_ALIGN
+                yield 0, record.address, size, align, thread, self._tag(record), operation
+            if self._records < self._total:
+                raise ValueError(f"it ends there, but speaks of {self._total} records")
+        if held is not None:
+            yield held
+
+    def _tag(self, record: Any) -> int:
+        """The tag of the place that allocated."""
+        key = (record.stack_id, record.native_stack_id, record.native_segment_generation) if self._is_native else record.stack_id
+        tag = self._tags.get(key)
+        if tag is None:
+            tag = 0
+            frames = record.hybrid_stack_trace() if self._is_native else record.stack_trace()
+            for function, file, line in reversed(frames):
+                tag = self.sites.tag(f"{function} ({file}:{line})", tag)
+            self._tags[key] = tag
+        return tag
+
+    def close(self) -> None:
+        """Closes the capture."""
+        self._reader.close()
+        super().close()
+
+
+def main() -> None:
+    """Writes the capture whose path is the argument to standard output, as a trace."""
+    try:
+        with _Capture(Path(sys.argv[1])) as capture, TraceWriter("-", capture.information) as writer:
+            for events in capture:
+                writer.write(events)
+    except ValueError as error:
+        sys.exit(str(error))
