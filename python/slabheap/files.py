@@ -53,6 +53,15 @@ def _read(name: str, file: Any, count: int, offset: int = 0) -> bytes:
         raise ValueError(f"{name}: at offset {offset}: cannot be unpacked: {error}") from None
 
 
+def _size_on_disk(file: IO[bytes]) -> int:
+    """Bytes of a regular file; 0 for all else, which has no size that is known."""
+    try:
+        status = os.fstat(file.fileno())
+    except io.UnsupportedOperation:  # a stream in memory
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
 def _unpacked(file: BinaryIO, packing: str) -> Any:
     import pyarrow as pa  # takes as long to load as all of slabheap
 
@@ -96,8 +105,7 @@ class Input:
             self.name, self._path = str(path), Path(path)
             self._raw = self._closing.enter_context(self._path.open("rb"))
         try:
-            status = os.fstat(self._raw.fileno())
-            self.total = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            self.total = _size_on_disk(self._raw)
             self.head = _read(self.name, self._raw, _HEAD_BYTES)
             self._is_packed = False
             self._rejoin(self._raw)

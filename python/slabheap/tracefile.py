@@ -23,7 +23,7 @@ from slabheap.events import EVENT, Events, Operation, as_events, is_allocation
 from slabheap.files import Input, Output
 from slabheap.information import MOST_NAME, Information, Site
 
-__all__ = ["CHUNK_EVENTS", "MAGIC", "Information", "TraceReader", "TraceWriter", "expect_writable"]
+__all__ = ["CHUNK_EVENTS", "MAGIC", "Information", "TraceReader", "TraceWriter", "expect_site", "expect_writable"]
 
 MAGIC = b"slabheap trace 1\n"
 CHUNK_EVENTS = 1 << 16  # events of a record at the most
@@ -87,7 +87,7 @@ def expect_writable(events: Events, blocks: int, time: int) -> None:
         raise ValueError("times must not go back")
 
 
-def _expect_site(tag: int, site: Site) -> None:
+def expect_site(tag: int, site: Site) -> None:
     """Raises ValueError if a site is none, or TypeError if its parts are of other types."""
     if not 0 < tag < 1 << 32:
         raise ValueError(f"a tag is from 1 to {(1 << 32) - 1}, not {tag}")
@@ -204,7 +204,7 @@ class TraceWriter:
         known = itertools.islice(self._information.sites.items(), self._sites, None)
         while batch := dict(itertools.islice(known, _CHUNK_SITES)):
             for tag, site in batch.items():
-                _expect_site(tag, site)
+                expect_site(tag, site)
             self._write_json(_SITES, batch)
             self._sites += len(batch)
 
@@ -337,7 +337,7 @@ class TraceReader:
             try:
                 name, caller = site
                 number = int(tag) if tag.isdecimal() else 0
-                _expect_site(number, Site(name, caller))
+                expect_site(number, Site(name, caller))
                 if number in self.information.sites:
                     raise ValueError(f"tag {number} is named twice")
             except (TypeError, ValueError) as error:

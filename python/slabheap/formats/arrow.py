@@ -25,7 +25,7 @@ from slabheap.events import EVENT, Events, Operation, is_allocation
 from slabheap.files import Input
 from slabheap.formats.writing import FileWriter
 from slabheap.information import Information, Site
-from slabheap.tracefile import CHUNK_EVENTS, expect_writable
+from slabheap.tracefile import CHUNK_EVENTS, expect_site, expect_writable
 
 __all__ = ["ArrowReader", "ArrowWriter", "ParquetReader", "ParquetWriter", "table_of", "trace_of"]
 
@@ -51,14 +51,19 @@ def _metadata(information: Information) -> dict[bytes, bytes]:
 
 def _information(metadata: Any) -> Information:
     """What metadata tell; tables of others may tell nothing."""
-    content = json.loads((metadata or {}).get(_KEY, b"{}"))
-    sites = {int(tag): Site(str(name), int(caller)) for tag, (name, caller) in content.pop("sites", {}).items()}
-    known = Information(sites=sites)
-    for field in dataclasses.fields(Information):
-        value = content.get(field.name, getattr(known, field.name))
-        if type(value) is not type(getattr(known, field.name)):
-            raise ValueError(f"{field.name} is not of the type {field.type}")
-        setattr(known, field.name, value)
+    known = Information()
+    try:
+        content = json.loads((metadata or {}).get(_KEY, b"{}"))
+        for tag, (name, caller) in content.pop("sites", {}).items():
+            expect_site(int(tag), Site(name, caller))
+            known.sites[int(tag)] = Site(name, caller)
+        for field in dataclasses.fields(Information):
+            value = content.get(field.name, getattr(known, field.name))
+            if type(value) is not type(getattr(known, field.name)):
+                raise ValueError(f"{field.name} is not of the type {field.type}")
+            setattr(known, field.name, value)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"what the metadata tell about the trace makes no sense: {error}") from None
     return known
 
 

@@ -24,6 +24,9 @@ MALLOC_ALIGN = 16
 #: No request is larger; replays refuse it, too.
 MOST_BYTES = 1 << 62
 
+_BLOCK_BYTES = 1 << 17
+_MOST_LINE_BYTES = 1 << 20
+
 #: Of calls only: the address that a reallocation gives up. `Operation.REALLOCATE` of the same thread then tells the new one.
 REALLOCATE_BEGINS = _core.reallocate_begins
 
@@ -90,13 +93,18 @@ class CallReader(abc.ABC):
         """The lines of the file with their numbers, from 1, without their ends.
 
         Raises:
-            ValueError: The last one, after it was given, has no end, so it may have been longer.
+            ValueError: The last one has no end, so it may have been longer; or one is longer than any.
         """
-        number, line = 0, b"\n"
-        for number, line in enumerate(self.source.file, 1):
-            yield number, line.rstrip(b"\r\n")
-        if not line.endswith(b"\n"):
-            self.fail(number, "the line is cut short")
+        number, rest = 1, b""
+        while block := self.source.file.read(_BLOCK_BYTES):
+            lines = (rest + block).split(b"\n")
+            rest = lines.pop()
+            yield from enumerate(lines, number)
+            number += len(lines)
+            if len(rest) > _MOST_LINE_BYTES:
+                self.fail(number, "the line is longer than any")
+        if rest:
+            self.fail(number, f"the line is cut short: {rest[:100]!r}")
 
     def numbered(self, calls: Events) -> Events:
         """The events that further calls come to."""

@@ -138,7 +138,7 @@ class LtraceReader(CallReader):
             if returned is not None:
                 call = begun.pop()
                 if not begun:
-                    value = int(returned[2], 0) if _NUMBER.fullmatch(returned[2]) else 0
+                    value = _number(returned[2]) or 0
                     if value and call.size > MOST_BYTES:
                         self.fail(number, f"a request of {call.size} bytes is larger than any")
                     yield from self._ending(call, value, time, self.threads[pid])
@@ -152,7 +152,7 @@ class LtraceReader(CallReader):
 
     def _call(self, line: int, function: bytes, text: bytes, tag: int) -> _Begun:
         kind = _kind_of(function)
-        arguments = [int(argument, 0) for argument in text.split(b", ") if _NUMBER.fullmatch(argument)]
+        arguments = [number for argument in text.split(b", ") if (number := _number(argument)) is not None]
         if kind is None:
             return _Begun(function, None, 0, 0, 0, 0)
         size, align = 1 if kind.sizes else 0, kind.least_align
@@ -190,6 +190,13 @@ class LtraceReader(CallReader):
         elif value:
             begins = Operation.ALLOCATE if operation == Operation.REALLOCATE else operation
             yield time, value, call.size, call.align, thread, call.tag, begins
+
+
+def _number(text: bytes) -> int | None:
+    """A number as ltrace prints it; None for what is none."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    return int(text, 16) if text.startswith(b"0x") else int(text)
 
 
 class _Clock:
