@@ -208,9 +208,10 @@ class Output:
             self._beside.unlink(missing_ok=True)
 
     def _close(self) -> None:
-        self.file.flush()
-        if not self._is_shared:
-            self.file.close()
+        if self._is_shared:
+            self.file.flush()
+        else:
+            self.file.close()  # also if what is left of it cannot be written
 
 
 @contextlib.contextmanager

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from slabheap import EVENT, Operation, Trace
+from slabheap import EVENT, Information, Operation, Trace
 from slabheap.events import Events
+from slabheap.information import Site
 
 ALLOCATE, ZEROED, REALLOCATE, FREE = Operation
 
@@ -77,3 +78,15 @@ def random_trace(seed: int, count: int, largest: int = 5000, align: int = 8) -> 
         else:
             happenings.append((FREE, live.pop(int(randomness.integers(len(live))))))
     return Trace(events_of(happenings))
+
+
+#: Sites with and without callers, places, and letters of all kinds; and all else that may be known.
+SITES = {1: Site("main (app.c:9)"), 2: Site("parse (json.c:71)", 1), 3: Site("lib.so+0x10"), 7: Site('odd "name"; \udcff ü', 2)}
+INFORMATION = Information("recorder", ["./app", "a b"], 71, 3, 2, 1, SITES)
+
+
+def tagged(events: Events) -> Trace:
+    """A trace of events some of which have tags, with and without names."""
+    events = events.copy()
+    events["tag"] = np.arange(events.size) * 7 % 9
+    return Trace(events, Information(**vars(INFORMATION)))

@@ -190,7 +190,27 @@ class ParquetReader(_TableReader):
         yield from self._file.iter_batches(batch_size=CHUNK_EVENTS)
 
 
-class ArrowWriter(FileWriter):
+class _TableWriter(FileWriter):
+    """A writer of rows."""
+
+    _writer: Any
+    _blocks = _time = 0
+
+    def put(self, events: Events) -> None:
+        """Writes a group of rows."""
+        expect_writable(events, self._blocks, self._time)
+        self._writer.write_batch(_batch_of(events))
+        self._blocks += int(is_allocation(events).sum())
+        self._time = int(events["time"][-1])
+
+    def discard(self) -> None:
+        """Leaves what was there before."""
+        with contextlib.suppress(pa.ArrowException, OSError, ValueError):
+            self._writer.close()  # else it tries to when it is forgotten
+        super().discard()
+
+
+class ArrowWriter(_TableWriter):
     """Writes a file of Arrow, which Feather, pandas and most others read, too. Nothing is lost."""
 
     def begin(self) -> None:
@@ -198,26 +218,18 @@ class ArrowWriter(FileWriter):
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         self._writer = pa.ipc.new_file(pa.PythonFile(self.file, mode="w"), _SCHEMA, options=options)
 
-    def put(self, events: Events) -> None:
-        """Writes a batch of rows."""
-        self._writer.write_batch(_batch_of(events))
-
     def finish(self) -> None:
         """Writes a batch of no rows, with what is known about the trace, and where batches lie."""
         self._writer.write_batch(_batch_of(np.zeros(0, EVENT)), custom_metadata=_metadata(self.information))
         self._writer.close()
 
 
-class ParquetWriter(FileWriter):
+class ParquetWriter(_TableWriter):
     """Writes a file of Parquet. Nothing is lost."""
 
     def begin(self) -> None:
         """Writes the head."""
         self._writer = pa.parquet.ParquetWriter(pa.PythonFile(self.file, mode="w"), _SCHEMA, compression="zstd")
-
-    def put(self, events: Events) -> None:
-        """Writes a group of rows."""
-        self._writer.write_batch(_batch_of(events))
 
     def finish(self) -> None:
         """Writes what is known about the trace, and where groups lie."""
