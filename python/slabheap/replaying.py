@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from slabheap import _core
+from slabheap.formats import open_trace
 from slabheap.heap import ClassStats, Stats
 from slabheap.options import OPTIONS, choice_of
 from slabheap.trace import Trace, compile_trace
-from slabheap.tracefile import TraceReader
 
 __all__ = ["PRESETS", "Result", "allocator_label", "compare", "replay"]
 
@@ -124,7 +124,7 @@ def _program_of(trace: Trace | str | Path | _core.Program) -> _core.Program:
         return trace
     if isinstance(trace, Trace):
         return trace.program
-    with TraceReader(trace) as reader:
+    with open_trace(trace) as reader:
         return compile_trace(reader, folder=tempfile.gettempdir())
 
 

@@ -21,9 +21,10 @@ import pandas as pd
 from slabheap import _core
 from slabheap.errors import HeapError
 from slabheap.events import Events
+from slabheap.formats import open_trace
 from slabheap.grids import Point, points_of
 from slabheap.replaying import Result, replay
-from slabheap.trace import Trace, TraceReader, compile_trace
+from slabheap.trace import Trace, compile_trace
 
 __all__ = ["TIMES", "Source", "frame_at", "sweep"]
 
@@ -94,7 +95,7 @@ class _Task:
 def _program(path: str, digest: str) -> _core.Program:
     """The program of a file, compiled once in each worker."""
     seen = _Digest()
-    with TraceReader(path) as reader:
+    with open_trace(path) as reader:
         program = compile_trace(seen.over(reader), folder=tempfile.gettempdir())
     if seen.text() != digest:
         raise RuntimeError(f"{path} on {platform.node()} is another trace than the sweep was started with")
@@ -214,7 +215,7 @@ def _tasks(source: Source, seeds: Sequence[int], points: Sequence[Point], repeat
     for seed, trace in traces:
         path = _as_file(trace, folder, "trace" if seed is None else str(seed))
         seen = _Digest()
-        with TraceReader(path) as reader:
+        with open_trace(path) as reader:
             for _ in seen.over(reader):
                 pass
             information = reader.information

@@ -78,7 +78,7 @@ def is_png(path: Path) -> bool:
     return path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 5000
 
 
-@pytest.mark.parametrize("command", [(), ("record",), ("replay",), ("compare",), ("info",), ("sweep",), ("optimise",)])
+@pytest.mark.parametrize("command", [(), ("record",), ("replay",), ("compare",), ("info",), ("convert",), ("sweep",), ("optimise",)])
 def test_help_shows_how_a_command_is_used(command: tuple[str, ...]) -> None:
     text = said(*command, "--help")
     assert "Usage" in text
@@ -87,7 +87,7 @@ def test_help_shows_how_a_command_is_used(command: tuple[str, ...]) -> None:
 
 def test_a_command_alone_says_what_there_is() -> None:
     ended = slabheap()
-    for command in ("record", "replay", "compare", "info", "sweep", "optimise"):
+    for command in ("record", "replay", "compare", "info", "convert", "sweep", "optimise"):
         assert command in ended.stdout + ended.stderr
 
 

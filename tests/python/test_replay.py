@@ -142,7 +142,7 @@ def test_a_file_is_replayed_as_a_stream_with_the_same_figures(tmp_path: Path, mo
 
 def test_a_trace_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.trace").write_bytes(b"no trace at all")
-    with pytest.raises(ValueError, match="at offset 0: not a slabheap trace"):
+    with pytest.raises(ValueError, match="at offset 0: not a trace"):
         replay(tmp_path / "a.trace")
     with pytest.raises(ValueError, match="event 1: frees block 7, which is not live"):
         replay(trace_of((ALLOCATE, 0, 1), (FREE, 7)))

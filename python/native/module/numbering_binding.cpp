@@ -24,7 +24,7 @@ py::array_t<Event> numbered(AddressNumbering& numbering, const Calls& calls) {
 }
 
 py::array_t<Event> renumbered(BlockNumbering& numbering, const Calls& calls) {
-  py::array_t<Event> events(calls.size(), calls.data());
+  py::array_t<Event> events = array_of(calls.data(), static_cast<std::size_t>(calls.size()));
   for (py::ssize_t i = 0; i < events.size(); ++i) numbering.number(events.mutable_data()[i]);
   return events;
 }

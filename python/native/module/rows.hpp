@@ -4,6 +4,8 @@
 #include <pybind11/numpy.h>
 
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "slabheap/slabheap.h"
@@ -30,9 +32,18 @@ void register_rows();
 /// A run, its address counted from `origin`.
 [[nodiscard]] RunRow row_of(const HeapRun& run, std::uintptr_t origin);
 
+/// An array of copies of rows, their padding included: NumPy would copy field by field, and leave the rest to chance.
+template <typename Row>
+[[nodiscard]] pybind11::array_t<Row> array_of(const Row* rows, std::size_t count) {
+  static_assert(std::is_trivially_copyable_v<Row>);
+  pybind11::array_t<Row> array(static_cast<pybind11::ssize_t>(count));
+  if (count != 0) std::memcpy(array.mutable_data(), rows, count * sizeof(Row));
+  return array;
+}
+
 template <typename Row>
 [[nodiscard]] pybind11::array_t<Row> array_of(const std::vector<Row>& rows) {
-  return pybind11::array_t<Row>(static_cast<pybind11::ssize_t>(rows.size()), rows.data());
+  return array_of(rows.data(), rows.size());
 }
 
 [[nodiscard]] pybind11::dict dict_of(const HeapStats& stats);

@@ -16,6 +16,7 @@ struct Event {
   std::uint32_t thread;
   std::uint32_t tag;
   Operation operation;
+  std::uint8_t unused[3];  // 0, so that the same events are the same bytes
 };
 static_assert(sizeof(Event) == 40 && offsetof(Event, operation) == 36);
 

@@ -32,7 +32,7 @@ app = typer.Typer(
     "  slabheap compare app.trace --plot app.png",
 )
 
-TracePath = Annotated[Path, typer.Argument(help="A trace; - for standard input.", metavar="TRACE")]
+TracePath = Annotated[Path, typer.Argument(help="A trace of any format; - for standard input.", metavar="TRACE")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
 Repeats = Annotated[int, typer.Option(help="Timed replays; the median counts.", min=0)]
 HeapBytes = Annotated[int | None, typer.Option("--bytes", help="Bytes of the heap; eight times the peak unless given.")]

@@ -5,7 +5,9 @@ docs/formats.md says what each holds and what it loses.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -266,8 +268,12 @@ def convert(
     name = target_format or format_of_name(target)[0]  # before anything is read
     _known(name, "writer", "write")
     events = requests = requested = 0
-    with open_trace(source, source_format) as reader, create_trace(target, reader.information, target_format) as writer:
-        for chunk in reader:
+    with contextlib.ExitStack() as closing:
+        reader = closing.enter_context(open_trace(source, source_format))
+        chunks = iter(reader)
+        first = list(itertools.islice(chunks, 1))  # only now it is known where the trace comes from
+        writer = closing.enter_context(create_trace(target, reader.information, target_format))
+        for chunk in itertools.chain(first, chunks):
             writer.write(chunk)
             asking = chunk["operation"] != Operation.FREE
             events += chunk.size

@@ -38,7 +38,8 @@ class EventReader(Protocol):
     """Reads a file as a stream: iterate over it, once, for one array of events after another.
 
     Attributes:
-        information: What is known about the trace; whole when the last event has been read.
+        information: What is known about the trace: where it comes from after the first array, what was lost after the last. Sites are added
+            before the events that refer to them.
         source: The file that is read.
     """
 
@@ -116,7 +117,9 @@ class CallReader(abc.ABC):
         calls = iter(self.calls())
         time = np.uint64(0)
         while batch := list(itertools.islice(calls, CHUNK_EVENTS // 2)):  # a call is at most two events
-            events = self.numbered(np.array(batch, EVENT))
+            given = np.zeros(len(batch), EVENT)  # with its padding, so that the same events are the same bytes
+            given[...] = np.array(batch, EVENT)
+            events = self.numbered(given)
             if events.size == 0:
                 continue
             # Threads may have written their lines a moment later than others.
