@@ -20,10 +20,12 @@ from slabheap.errors import (
     WrongLayout,
 )
 from slabheap.events import EVENT, Operation
+from slabheap.formats import convert
 from slabheap.heap import Block, ClassStats, Heap, Stats, UsableSize
+from slabheap.information import Information, Site
 from slabheap.recording import Recorded, RecordedProcess, record
 from slabheap.replaying import Result, compare, replay
-from slabheap.trace import Information, Trace
+from slabheap.trace import Trace
 
 if TYPE_CHECKING:
     from slabheap import plot, workloads
@@ -45,6 +47,7 @@ __all__ = [
     "Recorded",
     "RecordedProcess",
     "Result",
+    "Site",
     "Stats",
     "TooManyRegions",
     "TooSmall",
@@ -54,6 +57,7 @@ __all__ = [
     "WrongLayout",
     "__version__",
     "compare",
+    "convert",
     "optimise_classes",
     "plot",
     "record",

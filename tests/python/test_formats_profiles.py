@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
+import re
+import subprocess
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -148,6 +151,44 @@ def test_a_profile_of_pprof_has_the_figures_of_a_model(tmp_path_factory: pytest.
 def test_ranges_of_sizes_end_at_powers_of_two() -> None:
     sizes = [0, 1, 15, 16, 17, 32, 33, (1 << 53) + 1, (1 << 61) + 1, 1 << 62]
     assert size_range(np.array(sizes, np.uint64)).tolist() == [16, 16, 16, 16, 32, 32, 64, 1 << 54, 1 << 62, 1 << 62]
+
+
+def shown_by_dhat(profile: Path, folder: Path) -> str:
+    """What valgrind's viewer shows of a profile: its page, in a browser, as if the file had been chosen there."""
+    viewer = Path("/usr/libexec/valgrind/dh_view.js")
+    content = profile.read_text().replace("</", "<\\/")
+    script = """addEventListener("load", () => {
+      onLoad();
+      try {
+        tryFunc(() => { gData = JSON.parse(document.getElementById("data").textContent); buildTree(); displayTree(0, 0, 0); });
+      } finally { document.title = gMainDiv.innerText; }
+    });"""
+    page = folder / "page.html"
+    page.write_text(
+        f'<meta charset="UTF-8"><body><script src="{viewer.as_uri()}"></script><script>{script}</script>'
+        f'<script id="data" type="application/json">{content}</script>'
+    )
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", "--dump-dom"]
+    ended = subprocess.run(["chromium", *options, page.as_uri()], capture_output=True, text=True, check=True)
+    title = re.search(r"<title>(.*?)</title>", ended.stdout, re.DOTALL)
+    assert title
+    return html.unescape(title[1])
+
+
+def test_the_viewer_of_dhat_shows_a_profile(tmp_path: Path) -> None:
+    Trace.load(KEPT / "sample.heaptrack.zst").save(tmp_path / "a.dhat.json")
+    shown = shown_by_dhat(tmp_path / "a.dhat.json", tmp_path)
+    for words in (
+        "Command: ./sample",
+        "Total:     79,417 bytes (100%",
+        "At t-gmax: 78,682 bytes (100%) in 6 blocks (100%)",
+        "make (./sample.c:8)",
+        "main (./sample.c:21)",
+    ):
+        assert words in shown
+    # The same way, one that it should not show.
+    (tmp_path / "b.dhat.json").write_text((tmp_path / "a.dhat.json").read_text().replace('"dhatFileVersion":2', '"dhatFileVersion":1'))
+    assert "data file has version number 1, expected version number 2" in shown_by_dhat(tmp_path / "b.dhat.json", tmp_path)
 
 
 def test_a_profile_has_the_figures_that_dhat_itself_gives(tmp_path: Path) -> None:

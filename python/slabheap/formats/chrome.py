@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -45,19 +46,28 @@ class ChromeWriter(FileWriter):
         changes = self.live.advance(events, np.zeros(int(begins.sum()), np.int64))
         if self._is_timed is None:
             self._is_timed = bool(events["time"].any())
+        times = events["time"] if self._is_timed else np.uint64(1000) * np.arange(first, first + events.size, dtype=np.uint64)
+        stamps = [f"{time // 1000}.{time % 1000:03d}" for time in times.tolist()]
         requested = self._bytes + np.cumsum(changes.after - changes.before)
         blocks = self._blocks + np.cumsum(begins.astype(np.int64) - (events["operation"] == Operation.FREE))
         self._bytes, self._blocks = int(requested[-1]), int(blocks[-1])
-        pid = self.information.process
+        # Of several values at a time the last is seen, and enough.
+        is_last = np.append(times[1:] != times[:-1], True).tolist()
         lines = [self._thread_name(thread) for thread in np.unique(events["thread"]).tolist() if thread not in self._threads]
-        # Perfetto keeps the last of several values at a time; one is enough.
-        is_last = np.append(events["time"][1:] != events["time"][:-1], True) if self._is_timed else np.ones(events.size, np.bool_)
-        columns = (events[name].tolist() for name in ("time", "block", "size", "align", "thread", "tag", "operation"))
-        counts = (requested.tolist(), blocks.tolist(), is_last.tolist())
-        for index, (time, block, size, align, thread, tag, operation, held, live, counted) in enumerate(
-            zip(*columns, *counts, strict=True), first
-        ):
-            stamp = f"{time // 1000}.{time % 1000:03d}" if self._is_timed else str(index)
+        pid = self.information.process
+        columns = (stamps, requested.tolist(), blocks.tolist(), is_last)
+        for instant, stamp, held, live, counted in zip(self._instants(events, stamps), *columns, strict=True):
+            lines.append(instant)
+            if counted:
+                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"requested bytes","args":{{"bytes":{held}}}}}')
+                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"live blocks","args":{{"blocks":{live}}}}}')
+        self._put_lines(lines)
+
+    def _instants(self, events: Events, stamps: list[str]) -> Iterator[str]:
+        """Each event as an instant of its thread."""
+        head = f'{{"ph":"i","s":"t","pid":{self.information.process},"cat":"heap"'
+        columns = (events[name].tolist() for name in ("block", "size", "align", "thread", "tag", "operation"))
+        for stamp, block, size, align, thread, tag, operation in zip(stamps, *columns, strict=True):
             arguments = f'"block":{block}'
             if operation != Operation.FREE:
                 arguments += f',"size":{size}'
@@ -65,13 +75,7 @@ class ChromeWriter(FileWriter):
                 arguments += f',"align":{align}'
             if tag:
                 arguments += f',"tag":{tag}{self._stack(tag)}'
-            lines.append(
-                f'{{"ph":"i","s":"t","pid":{pid},"tid":{thread},"ts":{stamp},"cat":"heap","name":"{_NAMES[operation]}","args":{{{arguments}}}}}'
-            )
-            if counted:
-                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"requested bytes","args":{{"bytes":{held}}}}}')
-                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"live blocks","args":{{"blocks":{live}}}}}')
-        self._put_lines(lines)
+            yield f'{head},"tid":{thread},"ts":{stamp},"name":"{_NAMES[operation]}","args":{{{arguments}}}}}'
 
     def _thread_name(self, thread: int) -> str:
         self._threads.add(thread)
