@@ -78,6 +78,8 @@ BAD_LTRACE = {
     b"21366 sample->realloc(, 6) = 0x5": "realloc lacks an argument: (, 6)",
     b"21366 sample->free(<nothing>) = <void>": "free lacks an argument: (<nothing>)",
     b"21366 sample->malloc(4611686018427387905) = 0x5": "a request of 4611686018427387905 bytes is larger than any",
+    b"21366 sample->free(18446744073709551616) = <void>": "free lacks an argument: (18446744073709551616)",
+    b"21366 sample->malloc(99999999999999999999999) = 0x5": "malloc lacks an argument: (99999999999999999999999)",
     b"21366 <... malloc resumed> )": "the return of malloc is not understood",
     b"\xff\x00": "not a line of ltrace",
 }

@@ -11,12 +11,24 @@ from typing import NoReturn, Protocol, Self, TypeAlias
 import numpy as np
 
 from slabheap import _core
-from slabheap.events import EVENT, Events
+from slabheap.events import EVENT, Events, Operation
 from slabheap.files import Input
 from slabheap.information import Information, SiteTable
 from slabheap.tracefile import CHUNK_EVENTS
 
-__all__ = ["MALLOC_ALIGN", "MOST_BYTES", "REALLOCATE_BEGINS", "Call", "CallReader", "EventReader", "Numbers"]
+__all__ = [
+    "ALLOCATE",
+    "ALLOCATE_ZEROED",
+    "FREE",
+    "MALLOC_ALIGN",
+    "MOST_BYTES",
+    "REALLOCATE",
+    "REALLOCATE_BEGINS",
+    "Call",
+    "CallReader",
+    "EventReader",
+    "Numbers",
+]
 
 #: The alignment of a block of malloc, in bytes, which logs of its calls do not tell.
 MALLOC_ALIGN = 16
@@ -26,6 +38,9 @@ MOST_BYTES = 1 << 62
 
 _BLOCK_BYTES = 1 << 17
 _MOST_LINE_BYTES = 1 << 20
+
+# The operations as bare numbers: those of an enumeration take several times as long to compare and to store.
+ALLOCATE, ALLOCATE_ZEROED, REALLOCATE, FREE = map(int, Operation)
 
 #: Of calls only: the address that a reallocation gives up. `Operation.REALLOCATE` of the same thread then tells the new one.
 REALLOCATE_BEGINS = _core.reallocate_begins

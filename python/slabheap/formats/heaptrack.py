@@ -29,9 +29,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from slabheap.events import Operation
 from slabheap.files import Input
-from slabheap.formats.calls import MALLOC_ALIGN, MOST_BYTES, Call, CallReader
+from slabheap.formats.calls import ALLOCATE, FREE, MALLOC_ALIGN, MOST_BYTES, Call, CallReader
 
 __all__ = ["HeaptrackReader", "is_heaptrack"]
 
@@ -83,12 +82,12 @@ class HeaptrackReader(CallReader):
                     size, tag, address = self._raw_block(rest) if self._is_raw else self._block(rest)
                     if not (0 <= size <= MOST_BYTES and 0 <= address <= _MOST_ADDRESS):
                         raise ValueError("a number is out of range")
-                    yield time, address, size, MALLOC_ALIGN, 0, tag, Operation.ALLOCATE
+                    yield time, address, size, MALLOC_ALIGN, 0, tag, ALLOCATE
                 elif letter == b"- ":
                     address = int(rest, 16) if self._is_raw else self._live[int(rest, 16)].pop()
                     if not 0 <= address <= _MOST_ADDRESS:
                         raise ValueError("a number is out of range")
-                    yield time, address, 0, 1, 0, 0, Operation.FREE
+                    yield time, address, 0, 1, 0, 0, FREE
                 elif letter == b"c ":
                     time = min(max(0, int(rest, 16) * 1_000_000), _MOST_ADDRESS)
                 elif line and line[0] not in _PASSED_OVER:

@@ -12,17 +12,27 @@ malloc within `operator new`, belongs to the outer one. Functions that do not co
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from slabheap.events import Operation
 from slabheap.files import Input
-from slabheap.formats.calls import MALLOC_ALIGN, MOST_BYTES, REALLOCATE_BEGINS, Call, CallReader
+from slabheap.formats.calls import (
+    ALLOCATE,
+    ALLOCATE_ZEROED,
+    FREE,
+    MALLOC_ALIGN,
+    MOST_BYTES,
+    REALLOCATE,
+    REALLOCATE_BEGINS,
+    Call,
+    CallReader,
+)
 
 __all__ = ["LtraceReader", "is_ltrace"]
 
-_PREFIX = re.compile(rb"(?:\[pid (\d+)\] +|(\d+) +)? *(?:(\d\d):(\d\d):(\d\d(?:\.\d+)?) +|(\d+\.\d+) +)?(?:\[(0x[0-9a-f]+)\] +)? *")
+_PREFIX = re.compile(rb"(?:\[pid (\d+)\] +|(\d+) +)? *(?:(\d\d):(\d\d):(\d\d(?:\.\d+)?) +|(\d{1,10}\.\d+) +)?(?:\[(0x[0-9a-f]+)\] +)? *")
 _FUNCTION = (
     rb"malloc|calloc|realloc|reallocarray|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|c?free"
     rb"|_Zn[wa][jm]\w*|_Zd[la]Pv\w*|operator (?:new|delete)(?:\[\])?(?:\([^)]*\))?"
@@ -32,7 +42,8 @@ _RESUMED = re.compile(rb"<\.\.\. (" + _FUNCTION + rb") resumed> (.*)")
 _RETURN = re.compile(rb"(.*)\) += (0x[0-9a-f]{1,16}|\d+|nil|NULL|\(nil\)|<void>)(?: <\d+\.\d+>)?")
 _OTHER = re.compile(rb"\+\+\+ .* \+\+\+|--- .* ---|<\.\.\. .* resumed>.*|.*\(.*(?: = .*| <unfinished \.\.\.>| <no return \.\.\.>)")
 _UNFINISHED = b" <unfinished ...>"
-_NUMBER = re.compile(rb"0x[0-9a-f]{1,16}|\d{1,20}")
+_ADDRESS = re.compile(rb"0x[0-9a-f]{1,16}")
+_MOST_NUMBER, _MOST_DIGITS = (1 << 64) - 1, 20
 _PAGE_BYTES = 4096
 
 
@@ -46,22 +57,23 @@ class _Kind(NamedTuple):
 
 
 _KINDS = {
-    b"malloc": _Kind(Operation.ALLOCATE),
-    b"calloc": _Kind(Operation.ALLOCATE_ZEROED, (0, 1)),
-    b"memalign": _Kind(Operation.ALLOCATE, (1,), 0),
-    b"aligned_alloc": _Kind(Operation.ALLOCATE, (1,), 0),
-    b"valloc": _Kind(Operation.ALLOCATE, least_align=_PAGE_BYTES),
-    b"pvalloc": _Kind(Operation.ALLOCATE, least_align=_PAGE_BYTES),
-    b"realloc": _Kind(Operation.REALLOCATE, (1,)),
-    b"reallocarray": _Kind(Operation.REALLOCATE, (1, 2)),
-    b"free": _Kind(Operation.FREE, ()),
-    b"cfree": _Kind(Operation.FREE, ()),
-    b"new": _Kind(Operation.ALLOCATE),
-    b"aligned new": _Kind(Operation.ALLOCATE, (0,), 1),
-    b"delete": _Kind(Operation.FREE, ()),
+    b"malloc": _Kind(ALLOCATE),
+    b"calloc": _Kind(ALLOCATE_ZEROED, (0, 1)),
+    b"memalign": _Kind(ALLOCATE, (1,), 0),
+    b"aligned_alloc": _Kind(ALLOCATE, (1,), 0),
+    b"valloc": _Kind(ALLOCATE, least_align=_PAGE_BYTES),
+    b"pvalloc": _Kind(ALLOCATE, least_align=_PAGE_BYTES),
+    b"realloc": _Kind(REALLOCATE, (1,)),
+    b"reallocarray": _Kind(REALLOCATE, (1, 2)),
+    b"free": _Kind(FREE, ()),
+    b"cfree": _Kind(FREE, ()),
+    b"new": _Kind(ALLOCATE),
+    b"aligned new": _Kind(ALLOCATE, (0,), 1),
+    b"delete": _Kind(FREE, ()),
 }
 
 
+@functools.cache
 def _kind_of(function: bytes) -> _Kind | None:
     """None for posix_memalign, which does not tell the address."""
     if function.startswith((b"_Zn", b"operator new")):
@@ -109,39 +121,46 @@ class LtraceReader(CallReader):
             time = self._clock.nanoseconds(prefix)
             rest = line[prefix.end() :]
             begun = self._begun.setdefault(pid, [])
+            returned = None
             if found := _CALL.fullmatch(rest):
-                library, function, tail = found.groups()
-                is_unfinished = tail.endswith(_UNFINISHED)
-                returned = None if is_unfinished else _RETURN.fullmatch(tail)
-                if returned is None and not is_unfinished:
-                    if tail.endswith(b"<no return ...>"):
-                        continue
-                    self.fail(number, f"the call of {function.decode()} is not understood: {line[:100]!r}")
-                arguments = returned[1] if returned else tail.removesuffix(_UNFINISHED)
-                call = self._call(number, function, arguments, self._tag(library or b"", prefix[7] or b""))
-                begun.append(call)
-                if len(begun) == 1:
-                    yield from self._beginning(call, time, self.threads[pid])
+                returned = self._begin(begun, number, found, prefix[7] or b"")
+                if len(begun) == 1 and (gone := _given_up(begun[0])) is not None:
+                    yield time, begun[0].address, 0, 1, self.threads[pid], begun[0].tag, gone
             elif found := _RESUMED.fullmatch(rest):
-                returned = _RETURN.fullmatch(found[2])
-                if returned is None:
-                    self.fail(number, f"the return of {found[1].decode()} is not understood: {line[:100]!r}")
-                if not begun or begun[-1].function != found[1]:
-                    self.information.lost += 1  # the text does not show how it began
-                    continue
+                returned = self._resume(begun, number, found)
             elif _OTHER.fullmatch(rest):
                 if rest.startswith(b"+++"):
                     begun.clear()
-                continue
             else:
                 self.fail(number, f"not a line of ltrace: {line[:100]!r}")
             if returned is not None:
                 call = begun.pop()
-                if not begun:
-                    value = _number(returned[2]) or 0
-                    if value and call.size > MOST_BYTES:
-                        self.fail(number, f"a request of {call.size} bytes is larger than any")
-                    yield from self._ending(call, value, time, self.threads[pid])
+                come = None if begun else self._received(call, _number(returned[2]) or 0, number)
+                if come is not None:
+                    yield time, come[0], come[1], come[2], self.threads[pid], call.tag, come[3]
+
+    def _begin(self, begun: list[_Begun], line: int, found: re.Match[bytes], pointer: bytes) -> re.Match[bytes] | None:
+        """Adds a call to those that are begun; its return, if it is on the same line."""
+        library, function, tail = found.groups()
+        is_unfinished = tail.endswith(_UNFINISHED)
+        returned = None if is_unfinished else _RETURN.fullmatch(tail)
+        if returned is None and not is_unfinished:
+            if tail.endswith(b"<no return ...>"):
+                return None
+            self.fail(line, f"the call of {function.decode()} is not understood: {found[0][:100]!r}")
+        arguments = returned[1] if returned else tail.removesuffix(_UNFINISHED)
+        begun.append(self._call(line, function, arguments, self._tag(library or b"", pointer)))
+        return returned
+
+    def _resume(self, begun: list[_Begun], line: int, found: re.Match[bytes]) -> re.Match[bytes] | None:
+        """The return of the call that was begun last, or None if the text does not show how it began."""
+        returned = _RETURN.fullmatch(found[2])
+        if returned is None:
+            self.fail(line, f"the return of {found[1].decode()} is not understood: {found[0][:100]!r}")
+        if not begun or begun[-1].function != found[1]:
+            self.information.lost += 1
+            return None
+        return returned
 
     def _tag(self, library: bytes, pointer: bytes) -> int:
         tag = self._tags.get((library, pointer))
@@ -169,34 +188,34 @@ class LtraceReader(CallReader):
             size = -(-size // _PAGE_BYTES) * _PAGE_BYTES
         return _Begun(function, kind, address, size, align, tag)
 
-    def _beginning(self, call: _Begun, time: int, thread: int) -> Iterator[Call]:
-        """What happens when a call begins: memory is given up."""
-        if call.kind is None or call.kind.operation < Operation.REALLOCATE or call.address == 0:
-            return
-        frees = call.kind.operation == Operation.FREE or call.size == 0
-        yield time, call.address, 0, 1, thread, call.tag, Operation.FREE if frees else REALLOCATE_BEGINS
-
-    def _ending(self, call: _Begun, value: int, time: int, thread: int) -> Iterator[Call]:
-        """What happens when a call returns: memory is received, or there was none."""
+    def _received(self, call: _Begun, value: int, line: int) -> tuple[int, int, int, int] | None:
+        """Address, size, alignment and operation of the memory that a call returns; None if there is nothing new."""
+        if value and call.size > MOST_BYTES:
+            self.fail(line, f"a request of {call.size} bytes is larger than any")
         if call.kind is None:
             self.information.lost += value == 0
-            return
+            return None
         operation = call.kind.operation
-        if operation == Operation.FREE:
-            return
-        if operation == Operation.REALLOCATE and call.address != 0 and call.size != 0:
-            address, size = (value, call.size) if value else (call.address, 0)
-            yield time, address, size, 1, thread, call.tag, operation
-        elif value:
-            begins = Operation.ALLOCATE if operation == Operation.REALLOCATE else operation
-            yield time, value, call.size, call.align, thread, call.tag, begins
+        if operation == FREE:
+            return None
+        if operation == REALLOCATE and call.address != 0 and call.size != 0:
+            return (value, call.size, 1, operation) if value else (call.address, 0, 1, operation)
+        return (value, call.size, call.align, ALLOCATE if operation == REALLOCATE else operation) if value else None
+
+
+def _given_up(call: _Begun) -> int | None:
+    """The operation by which a call gives memory up, where it begins; None if it does not."""
+    if call.kind is None or call.kind.operation < REALLOCATE or call.address == 0:
+        return None
+    return FREE if call.kind.operation == FREE or call.size == 0 else REALLOCATE_BEGINS
 
 
 def _number(text: bytes) -> int | None:
     """A number as ltrace prints it; None for what is none."""
-    if not _NUMBER.fullmatch(text):
-        return None
-    return int(text, 16) if text.startswith(b"0x") else int(text)
+    if text.isdigit():
+        number = int(text) if len(text) <= _MOST_DIGITS else _MOST_NUMBER + 1
+        return number if number <= _MOST_NUMBER else None
+    return int(text, 16) if _ADDRESS.fullmatch(text) else None
 
 
 class _Clock:

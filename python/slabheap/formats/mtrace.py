@@ -16,9 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from slabheap.events import Operation
 from slabheap.files import Input
-from slabheap.formats.calls import MALLOC_ALIGN, MOST_BYTES, REALLOCATE_BEGINS, Call, CallReader
+from slabheap.formats.calls import ALLOCATE, FREE, MALLOC_ALIGN, MOST_BYTES, REALLOCATE, REALLOCATE_BEGINS, Call, CallReader
 
 __all__ = ["MtraceReader", "is_mtrace"]
 
@@ -26,8 +25,8 @@ _LINE = re.compile(
     rb"(?:@ (?P<site>.+) )?(?:(?P<sized>[+>!]) (?P<where>0x[0-9a-f]{1,16}|\(nil\)) (?:0x)?(?P<size>[0-9a-f]{1,16})"
     rb"|(?P<unsized>[-<]) (?P<address>0x[0-9a-f]{1,16}))"
 )
-_SIZED = {b"+": Operation.ALLOCATE, b">": Operation.REALLOCATE}
-_UNSIZED = {b"-": Operation.FREE, b"<": REALLOCATE_BEGINS}
+_SIZED = {b"+": ALLOCATE, b">": REALLOCATE}
+_UNSIZED = {b"-": FREE, b"<": REALLOCATE_BEGINS}
 
 
 def is_mtrace(head: bytes) -> bool:

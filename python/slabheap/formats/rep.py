@@ -22,16 +22,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from slabheap.events import Events, Operation, is_allocation
+from slabheap.events import Events, is_allocation
 from slabheap.files import Input, spooled
-from slabheap.formats.calls import MALLOC_ALIGN, Call, CallReader
+from slabheap.formats.calls import ALLOCATE, ALLOCATE_ZEROED, FREE, MALLOC_ALIGN, REALLOCATE, Call, CallReader
 from slabheap.formats.writing import FileWriter
 
 __all__ = ["RepReader", "RepWriter", "is_rep"]
 
 _HEADER = re.compile(rb"(?:\s*\d+[ \t]*\r?\n){4}\s*(?:[arf] +\d|$)")
-_OPERATIONS = {b"a": (Operation.ALLOCATE, 3), b"r": (Operation.REALLOCATE, 3), b"f": (Operation.FREE, 2)}
-_LETTERS = {Operation.ALLOCATE: "a", Operation.ALLOCATE_ZEROED: "a", Operation.REALLOCATE: "r"}
+_OPERATIONS = {b"a": (ALLOCATE, 3), b"r": (REALLOCATE, 3), b"f": (FREE, 2)}
+_LETTERS = {ALLOCATE: "a", ALLOCATE_ZEROED: "a", REALLOCATE: "r"}
 _MOST = (1 << 32) - 1  # of a number; those who replay such traces read it as an int of C
 
 
@@ -76,23 +76,23 @@ class RepReader(CallReader):
             if id_ >= ids:
                 self.fail(number, f"the id {id_} is not one of the {ids} that the header speaks of")
             block = live.get(id_)
-            if operation == Operation.ALLOCATE:
+            if operation == ALLOCATE:
                 if block is not None:
                     self.fail(number, f"the id {id_} is allocated twice")
                 live[id_] = block = blocks
                 blocks += 1
             elif block is None:
                 self.fail(number, f"the id {id_} is not allocated")
-            elif operation == Operation.FREE:
+            elif operation == FREE:
                 del live[id_]
             done += 1
-            yield 0, block, size, MALLOC_ALIGN if operation == Operation.ALLOCATE else 1, 0, 0, operation
+            yield 0, block, size, MALLOC_ALIGN if operation == ALLOCATE else 1, 0, 0, operation
         if done != operations:
             self.fail(number, f"the trace ends after {done} operations, but the header speaks of {operations}")
 
-    def _parsed(self, number: int, line: bytes) -> tuple[Operation, int, int]:
+    def _parsed(self, number: int, line: bytes) -> tuple[int, int, int]:
         fields = line.split()
-        operation, count = _OPERATIONS.get(fields[0], (Operation.FREE, 0))
+        operation, count = _OPERATIONS.get(fields[0], (FREE, 0))
         if len(fields) != count or not all(map(bytes.isdigit, fields[1:])):
             self.fail(number, f"neither `a id size`, `r id size` nor `f id`: {line[:100].strip()!r}")
         id_, size = int(fields[1]), int(fields[2]) if count == 3 else 0
@@ -123,7 +123,7 @@ class RepWriter(FileWriter):
         self._peak, self._requested = max(self._peak, int(requested.max())), int(requested[-1])
         columns = (events["operation"].tolist(), events["block"].tolist(), events["size"].tolist())
         lines = [
-            f"f {block}\n" if operation == Operation.FREE else f"{_LETTERS[operation]} {block} {size}\n"
+            f"f {block}\n" if operation == FREE else f"{_LETTERS[operation]} {block} {size}\n"
             for operation, block, size in zip(*columns, strict=True)
         ]
         self._operations.write("".join(lines).encode())
