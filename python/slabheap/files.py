@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self, cast
 
-__all__ = ["Input", "Output"]
+__all__ = ["Input", "Output", "spooled"]
 
 _HEAD_BYTES = 1 << 16
 _BUFFER_BYTES = 1 << 18

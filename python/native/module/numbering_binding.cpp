@@ -32,7 +32,8 @@ py::array_t<Event> renumbered(BlockNumbering& numbering, const Calls& calls) {
 }  // namespace
 
 void bind_numbering(py::module_& module) {
-  py::class_<AddressNumbering>(module, "AddressNumbering", "Turns addresses into numbers of blocks, and makes up for what was not seen.")
+  py::class_<AddressNumbering>(module, "AddressNumbering",
+                               "Turns addresses into numbers of blocks, and makes up for what was not seen.")
       .def(py::init<>())
       .def("number", numbered, py::arg("calls"))
       .def_property_readonly("foreign", &AddressNumbering::foreign)

@@ -1,5 +1,5 @@
-// Numbers of blocks: from what others call a block, such as its address, to the numbers that a trace wants, from 0 in order of their
-// allocation.
+// Numbers of blocks: from what others call a block, such as its address, to the numbers that a trace wants, from 0 in order of
+// their allocation.
 //
 // Both kinds take a call as an event whose block is the name that its maker knew it by.
 #pragma once
@@ -12,12 +12,12 @@
 
 namespace slabheap::trace {
 
-/// Of calls only, never of a trace: a reallocation gives up its old address. The next `reallocate` of the same thread tells the new
-/// one, or the old one again and 0 bytes if there was no memory.
+/// Of calls only, never of a trace: a reallocation gives up its old address. The next `reallocate` of the same thread tells the
+/// new one, or the old one again and 0 bytes if there was no memory.
 inline constexpr auto reallocate_begins = static_cast<Operation>(4);
 
-/// Addresses become numbers. What was not seen is made up for: the free of a block whose address is handed out again is put in, frees
-/// and reallocations of unknown blocks are left out, and counted.
+/// Addresses become numbers. What was not seen is made up for: the free of a block whose address is handed out again is put in,
+/// frees and reallocations of unknown blocks are left out, and counted.
 class AddressNumbering {
  public:
   /// Appends the events that a call comes to: none, one, or two. Throws std::invalid_argument if its operation is none.
