@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import errno
 import io
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self, cast
 
-__all__ = ["Input", "Output", "spooled"]
+__all__ = ["Closing", "Input", "Keeping", "Output", "spooled"]
 
 _HEAD_BYTES = 1 << 16
 _BUFFER_BYTES = 1 << 18
@@ -68,7 +69,42 @@ def _unpacked(file: BinaryIO, packing: str) -> Any:
     return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), packing)
 
 
-class Input:
+class Closing(abc.ABC):
+    """What closes itself at the end of a context."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Closes it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+class Keeping(abc.ABC):
+    """What writes a file: it closes the file at the end of a context, or discards it if an exception ends the context."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Writes the end and gives the file its name."""
+
+    @abc.abstractmethod
+    def discard(self) -> None:
+        """Leaves what was there before."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+
+class Input(Closing):
     """A file to read from its beginning, or standard input. What gzip or Zstandard has packed is unpacked as it is read.
 
     Args:
@@ -140,12 +176,6 @@ class Input:
     def close(self) -> None:
         """Closes the file, unless it is standard input."""
         self._closing.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 class Output:

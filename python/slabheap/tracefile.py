@@ -12,15 +12,14 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zstandard
 
 from slabheap.events import EVENT, Events, Operation, as_events, is_allocation
-from slabheap.files import Input, Output
+from slabheap.files import Closing, Input, Keeping, Output
 from slabheap.information import MOST_NAME, Information, Site
 
 __all__ = ["CHUNK_EVENTS", "MAGIC", "Information", "TraceReader", "TraceWriter", "expect_site", "expect_writable"]
@@ -166,7 +165,7 @@ def _unpack_events(raw: bytes, blocks: int, time: int) -> Events:
     return events
 
 
-class TraceWriter:
+class TraceWriter(Keeping):
     """Writes a trace as a stream: `write` events any number of times, then `close`, which says how many there were.
 
     Args:
@@ -189,7 +188,7 @@ class TraceWriter:
             self._output.file.write(MAGIC)
             self._write_json(_INFORMATION, {name: getattr(information, name) for name in _KNOWN_AT_START})
         except BaseException:
-            self._output.discard()
+            self.discard()
             raise
 
     def _write_record(self, kind: bytes, raw: bytes) -> None:
@@ -234,21 +233,16 @@ class TraceWriter:
             end = {name: getattr(self._information, name) for name in _KNOWN_AT_END}
             self._write_json(_END, {"events": self._events, **end})
         except BaseException:
-            self._output.discard()
+            self.discard()
             raise
         self._output.keep()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._output.discard()
+    def discard(self) -> None:
+        """Gives the writing up, and leaves what was there before."""
+        self._output.discard()
 
 
-class TraceReader:
+class TraceReader(Closing):
     """Reads a trace as a stream: iterate over it for one array of events after another.
 
     Args:
@@ -380,9 +374,3 @@ class TraceReader:
     def close(self) -> None:
         """Closes the file."""
         self.source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()

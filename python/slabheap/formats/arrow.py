@@ -11,8 +11,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +21,7 @@ import pyarrow.parquet
 
 from slabheap import _core
 from slabheap.events import EVENT, Events, Operation, is_allocation
-from slabheap.files import Input
+from slabheap.files import Closing, Input
 from slabheap.formats.writing import FileWriter
 from slabheap.information import Information, Site
 from slabheap.tracefile import CHUNK_EVENTS, expect_site, expect_writable
@@ -107,7 +106,7 @@ class _Checked:
         return events
 
 
-class _TableReader(abc.ABC):
+class _TableReader(Closing):
     """A reader of rows."""
 
     def __init__(self, source: Input) -> None:
@@ -147,12 +146,6 @@ class _TableReader(abc.ABC):
     def close(self) -> None:
         """Closes the file."""
         self._closing.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 class ArrowReader(_TableReader):

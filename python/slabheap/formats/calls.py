@@ -12,7 +12,7 @@ import numpy as np
 
 from slabheap import _core
 from slabheap.events import EVENT, Events, Operation
-from slabheap.files import Input
+from slabheap.files import Closing, Input
 from slabheap.information import Information, SiteTable
 from slabheap.tracefile import CHUNK_EVENTS
 
@@ -82,7 +82,7 @@ class Numbers:
         return self._numbers.setdefault(name, len(self._numbers))
 
 
-class CallReader(abc.ABC):
+class CallReader(Closing):
     """A reader of a format that tells calls and addresses. What the format has to say is `calls`.
 
     Args:
@@ -145,9 +145,3 @@ class CallReader(abc.ABC):
     def close(self) -> None:
         """Closes the file."""
         self.source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()

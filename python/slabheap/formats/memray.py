@@ -18,11 +18,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from slabheap.events import Events, Operation
-from slabheap.files import Input
+from slabheap.files import Closing, Input
 from slabheap.formats.calls import MALLOC_ALIGN, MOST_BYTES, REALLOCATE_BEGINS, Call, CallReader
 from slabheap.tracefile import TraceReader, TraceWriter
 
@@ -53,7 +52,7 @@ def is_memray(head: bytes) -> bool:
     return head.startswith(_MAGIC) or (head.startswith(_PACKED) and _MAGIC in head[:64])
 
 
-class MemrayReader:
+class MemrayReader(Closing):
     """Reads a capture of memray as a stream of arrays of events.
 
     Raises:
@@ -109,12 +108,6 @@ class MemrayReader:
     def close(self) -> None:
         """Closes the capture."""
         self._closing.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 def _expect_whole(path: Path) -> None:

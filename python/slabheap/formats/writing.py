@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol, Self
 import zstandard
 
 from slabheap.events import Events, as_events
-from slabheap.files import Output
+from slabheap.files import Keeping, Output
 from slabheap.formats.liveness import LiveBlocks
 from slabheap.information import Information
 
@@ -36,7 +36,7 @@ class EventWriter(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None: ...
 
 
-class FileWriter(abc.ABC):
+class FileWriter(Keeping):
     """A writer of one of the formats.
 
     Args:
@@ -64,7 +64,7 @@ class FileWriter(abc.ABC):
             self.discard()
             raise
 
-    def begin(self) -> None:  # noqa: B027  (there may be nothing to do)
+    def begin(self) -> None:
         """Writes what stands before the first event."""
 
     @abc.abstractmethod
@@ -103,12 +103,3 @@ class FileWriter(abc.ABC):
             with contextlib.suppress(OSError):
                 self._packer.close()
         self._output.discard()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
