@@ -251,7 +251,7 @@ class TraceReader(Closing):
     Attributes:
         information: What is known about the trace; sites are added before the events that refer to them, and what was lost is known at
             the end.
-        source: The file that is read; `source.done` and `source.total` tell how far.
+        source: The file that is read.
 
     Raises:
         OSError: The file cannot be opened.
@@ -349,6 +349,11 @@ class TraceReader(Closing):
             setattr(self.information, name, content[name])
         if self._read_bytes(1):
             self._fail(self._offset - 1, "there are bytes behind the end")
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """The bytes of the file that are read, and those that there are, 0 if that is not known."""
+        return self.source.done, self.source.total
 
     def __iter__(self) -> Iterator[Events]:
         events = blocks = time = 0

@@ -99,7 +99,7 @@ def info(
         report = _reports(progress, "reading")
         for events in reader:
             facts.add(events)
-            report(reader.source.done, reader.source.total)
+            report(*reader.progress)
     known = reader.information
     shown = {
         "source": known.source,

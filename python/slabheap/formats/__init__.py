@@ -249,7 +249,7 @@ def convert(
         target: The file to write, which is replaced once it is whole; "-" for standard output.
         source_format: The format of `source`; what its first bytes say unless given.
         target_format: That of `target`; what its name says unless given.
-        progress: Called with the bytes of `source` that are read, and those that there are, 0 if that is not known.
+        progress: Called with how much of `source` is read, and how much there is, which is 0 if it is not known: bytes, or rows of a table.
 
     Raises:
         OSError: A file cannot be read or written.
@@ -280,7 +280,7 @@ def convert(
             requests += int(asking.sum())
             requested += int(chunk["size"][asking].sum())
             if progress is not None:
-                progress(reader.source.done, reader.source.total)
+                progress(*reader.progress)
     known = reader.information
     counts: dict[str, Any] = {name: getattr(known, name) for name in ("lost", "foreign", "implied_frees")}
     return Converted(known.source, name, events, requests, requested, sites=len(known.sites), **counts)

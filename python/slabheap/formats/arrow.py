@@ -112,6 +112,7 @@ class _TableReader(Closing):
     def __init__(self, source: Input) -> None:
         self.source = source
         self._checked = _Checked()
+        self._rows = 0
         self._closing = contextlib.ExitStack()
         self._closing.callback(source.close)
         try:
@@ -136,6 +137,11 @@ class _TableReader(Closing):
             yield
         except (pa.ArrowException, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
             raise ValueError(f"{self.source.name}: in or behind row {self._checked.rows}: {error}") from None
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """The rows that are read, and those that there are, 0 if that is not known."""
+        return self._checked.rows, self._rows
 
     def __iter__(self) -> Iterator[Events]:
         with self._refusals():
@@ -177,6 +183,7 @@ class ParquetReader(_TableReader):
 
     def _open(self, path: str) -> Information:
         self._file = self._closing.enter_context(pa.parquet.ParquetFile(path))
+        self._rows = self._file.metadata.num_rows
         return _information(self._file.metadata.metadata)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:

@@ -61,6 +61,10 @@ class EventReader(Protocol):
     information: Information
     source: Input
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How much is read, and how much there is, which is 0 if it is not known; in bytes, or rows of a table."""
+
     def __iter__(self) -> Iterator[Events]: ...
 
     def close(self) -> None:
@@ -127,6 +131,11 @@ class CallReader(Closing):
         events = self._numbering.number(calls)
         self.information.foreign, self.information.implied_frees = self._numbering.foreign, self._numbering.implied_frees
         return events
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """The bytes of the file that are read, and those that there are, 0 if that is not known."""
+        return self.source.done, self.source.total
 
     def __iter__(self) -> Iterator[Events]:
         calls = iter(self.calls())
