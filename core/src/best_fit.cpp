@@ -28,7 +28,7 @@ void BestFit::file(Regions& regions, Run run) {
   Page& head = regions.page(run.first);  // of a run of one page, the last is the head
   head.kind = PageKind::free_run;
   head.word = run.pages.count;
-  head.countdown = 0;
+  head.class_index = 0;
 
   const Bin bin = bin_of(run.pages);
   regions.push_front(list_of(bin), run.first);

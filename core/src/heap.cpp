@@ -18,7 +18,7 @@ unsigned granule_shift_of(const Configuration& configuration) {
 }
 
 std::size_t granule_count_of(const Configuration& configuration) {
-  return (configuration.classes[configuration.class_count - 1] >> granule_shift_of(configuration)) + 1;
+  return configuration.classes[configuration.class_count - 1] >> granule_shift_of(configuration);
 }
 
 /// No block is larger than half of the address space, so that sums of sizes cannot wrap around.
@@ -31,7 +31,8 @@ bool is_valid(std::size_t size, std::size_t align) {
 }  // namespace
 
 std::size_t Heap::own_bytes(const Configuration& configuration) {
-  const std::size_t slabs = sizeof(Heap) + configuration.class_count * sizeof(Slab);
+  const std::size_t fronts = (configuration.class_count + 1) * sizeof(SlabFront);
+  const std::size_t slabs = sizeof(Heap) + fronts + configuration.class_count * sizeof(Slab);
   const std::size_t table = round_up(granule_count_of(configuration), alignof(std::max_align_t));
   return round_up(slabs + table + PageAllocator::layer_bytes(configuration.pages), own_alignment);
 }
@@ -39,7 +40,7 @@ std::size_t Heap::own_bytes(const Configuration& configuration) {
 Heap::Heap(const Configuration& configuration, const Options& options)
     : page_shift_{static_cast<std::uint8_t>(configuration.page_shift)},
       class_count_{static_cast<std::uint8_t>(configuration.class_count)},
-      pages_{configuration.page_shift, configuration.pages,
+      pages_{configuration.page_shift, configuration.pages, configuration.has_cache,
              reinterpret_cast<std::byte*>(this) + own_bytes(configuration) - PageAllocator::layer_bytes(configuration.pages)},
       hooks_{options.hooks},
       owner_{options.owner} {
@@ -48,18 +49,19 @@ Heap::Heap(const Configuration& configuration, const Options& options)
 
 void Heap::make_slabs(const Configuration& configuration) {
   granule_shift_ = static_cast<std::uint8_t>(granule_shift_of(configuration));
-  granule_mask_ = (std::uint32_t{1} << granule_shift_) - 1;
+  new (fronts()) SlabFront{};
   auto* table = reinterpret_cast<std::uint8_t*>(slabs() + class_count_);
   std::size_t smallest = 0;
   std::size_t granule = 0;
   for (std::uint8_t index = 0; index < class_count_; ++index) {
     const std::size_t bytes = configuration.classes[index];
-    new (slabs() + index) Slab{index, bytes, smallest, configuration.set_blocks, pages_};
-    while (granule <= bytes >> granule_shift_) table[granule++] = index;
+    auto& front = *new (fronts() + index + 1) SlabFront{};
+    new (slabs() + index) Slab{front, index, bytes, smallest, configuration.set_blocks, pages_};
+    while (granule < bytes >> granule_shift_) table[granule++] = static_cast<std::uint8_t>(index + 1);
     smallest = bytes + 1;
     largest_class_ = bytes;
   }
-  class_of_granule_ = table;
+  front_of_granule_ = table;
 }
 
 Heap::Created Heap::create(Span memory, const Options& options, bool is_zero, std::uint32_t tag) {
@@ -67,11 +69,12 @@ Heap::Created Heap::create(Span memory, const Options& options, bool is_zero, st
   const Configuration configuration = configuration_of(options);
   if (memory.bytes >> configuration.page_shift > max_region_pages) return {nullptr, Status::invalid_argument};
   const std::size_t extra = own_bytes(configuration);
-  const RegionPlan plan = RegionPlan::make(memory, extra, configuration.page_shift);
+  const MetadataNeed need = PageAllocator::first_need(extra, configuration.page_shift, configuration.pages);
+  const RegionPlan plan = RegionPlan::make(memory, need);
   if (plan.page_count == 0) return {nullptr, Status::too_small};
 
   auto* heap = new (reinterpret_cast<void*>(plan.metadata)) Heap{configuration, options};
-  const Status status = heap->pages_.add(memory, plan, extra, is_zero, tag);
+  const Status status = heap->pages_.add(memory, plan, need, is_zero, tag);
   if (status != Status::ok) return {nullptr, status};
   heap->look_at(heap->regions().by_address(0));
   return {heap, Status::ok};
@@ -80,16 +83,17 @@ Heap::Created Heap::create(Span memory, const Options& options, bool is_zero, st
 Status Heap::add_memory(Span memory, bool is_zero, std::uint32_t tag) {
   if (memory.start == 0 || memory.bytes > ~memory.start) return Status::invalid_argument;
   if (memory.bytes >> page_shift_ > max_region_pages) return Status::invalid_argument;
-  const RegionPlan plan = RegionPlan::make(memory, 0, page_shift_);
+  const MetadataNeed need = pages_.next_need();
+  const RegionPlan plan = RegionPlan::make(memory, need);
   if (plan.page_count == 0) return Status::too_small;
-  return pages_.add(memory, plan, 0, is_zero, tag);
+  return pages_.add(memory, plan, need, is_zero, tag);
 }
 
 /// The least class whose blocks hold the size and honour the alignment; `no_class` if the request goes to whole pages.
 std::size_t Heap::class_for(std::size_t size, std::size_t align) const {
   if (size > largest_class_) return no_class;
-  std::size_t index = class_of_granule_[granule_of(size)];
-  while (index < class_count_ && !slabs()[index].serves(align)) ++index;
+  std::size_t index = size == 0 ? 0 : front_of_granule_[(size - 1) >> granule_shift_] - std::size_t{1};
+  while (index < class_count_ && !slabs()[index].front().serves(align)) ++index;
   return index < class_count_ ? index : no_class;
 }
 
@@ -110,9 +114,8 @@ void* Heap::allocate_large(std::size_t size, std::size_t align) {
 void* Heap::try_to_allocate(std::size_t size, std::size_t align) {
   const std::size_t index = class_for(size, align);
   if (index == no_class) return allocate_large(size, align);
-  Slab& slab = slabs()[index];
-  void* block = slab.take();
-  return block == nullptr && slab.refill(pages_) ? slab.take() : block;
+  SlabFront& front = fronts()[index + 1];
+  return front.offered != 0 || slabs()[index].refill(pages_) ? front.hand_out() : nullptr;
 }
 
 /// Everything that is kept back is given up before a request fails.
@@ -136,6 +139,7 @@ void* Heap::allocate_zeroed(std::size_t size, std::size_t align) {
 std::size_t Heap::release_kept() {
   std::size_t released = 0;
   for (std::size_t i = 0; i < class_count_; ++i) released += regions().bytes(slabs()[i].release_kept(pages_));
+  pages_.empty_cache();
   return released;
 }
 

@@ -14,9 +14,9 @@ Run Heap::run_at(const Region& region, PageNumber head) const {
 Heap::Place Heap::place_in_set(Region& region, PageNumber head, Address address) const {
   const Page& page = region.page(head);
   const Slab& slab = slabs()[page.class_index];
-  const Quotient index = slab.locate(address - regions().address(head));
+  const Quotient index = slab.front().reciprocal.divide(address - regions().address(head));
   Place place{Status::ok, &region, head, const_cast<Slab*>(&slab), index.value};
-  if (index.value >= page.block_count || (page.word >> index.value & 1) != 0) {
+  if (index.value >= page.block_count || (page.word >> index.value & 1) == 0) {
     place.status = Status::not_allocated;
   } else if (!index.exact) {
     place.status = Status::misaligned;
@@ -73,14 +73,19 @@ Status Heap::refuse(const void* block, Status status) {
   return status;
 }
 
-void Heap::settle(Slab& slab, std::size_t page) { slab.settle(pages_, view_->first + Pages{static_cast<std::uint32_t>(page)}); }
+/// Of a set of the region looked at.
+Status Heap::settle(const Page& set) {
+  const auto page = static_cast<std::uint32_t>(&set - view_pages_);
+  slabs()[set.class_index].settle(pages_, view_->first + Pages{page});
+  return Status::ok;
+}
 
 Status Heap::free_at(const Place& place) {
   if (place.region != view_) look_at(*place.region);
   if (place.slab == nullptr) {
     large_.give(pages_, place.head);
-  } else if (place.slab->put(place.region->page(place.head), place.block)) {
-    place.slab->settle(pages_, place.head);
+  } else {
+    place.slab->put(pages_, place.head, place.block);
   }
   return Status::ok;
 }
@@ -97,6 +102,14 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
   const Place place = place_of(reinterpret_cast<Address>(block));
   if (place.status != Status::ok) return refuse(block, place.status);
   return has_layout(place, block, size, align) ? free_at(place) : refuse(block, Status::wrong_layout);
+}
+
+/// Frees a block with a layout that routes to the slab of this front.
+Status Heap::deallocate_from(void* block, const SlabFront& front) {
+  const Place place = place_of(reinterpret_cast<Address>(block));
+  if (place.status != Status::ok) return refuse(block, place.status);
+  const bool is_of_slab = place.slab != nullptr && &place.slab->front() == &front;
+  return is_of_slab ? free_at(place) : refuse(block, Status::wrong_layout);
 }
 
 /// Whether the block could take the new size without moving, and now has it.

@@ -5,11 +5,12 @@ namespace slabheap {
 
 RunView Heap::view_of(const Region& region, PageNumber head) const {
   const Page& page = region.page(head);
-  RunView view{page.kind, regions().address(head), regions().bytes(run_at(region, head).pages), 0, 0, 0};
+  const PageKind kind = page.kind == PageKind::kept_run ? PageKind::free_run : page.kind;
+  RunView view{kind, regions().address(head), regions().bytes(run_at(region, head).pages), 0, 0, 0};
   if (page.kind == PageKind::set) {
     view.block_bytes = slabs()[page.class_index].block_bytes();
     view.total_blocks = page.block_count;
-    view.used = all_free(page.block_count) & ~page.word;
+    view.used = page.word;
   } else if (page.kind == PageKind::large) {
     view.block_bytes = view.bytes;
     view.total_blocks = 1;
@@ -24,21 +25,25 @@ std::uint64_t Heap::slab_used_bytes() const {
   return bytes;
 }
 
-/// The longest run that a request could get: sets that are kept back empty count as free, because they are given up before one
-/// fails.
+/// The longest run that a request could get: runs in the cache and sets that are kept back empty count as free, because they are
+/// given up before one fails.
 Pages Heap::longest_free() const {
   const auto kept = [this](PageNumber head) -> Pages {
     const Region& region = regions().of(head);
+    if (!region.run().holds(head)) return {};
     const Page& page = region.page(head);
-    const bool is_empty_set = page.kind == PageKind::set && is_empty(page);
-    return is_empty_set ? run_at(region, head).pages : Pages{};
+    const bool is_empty_set = page.kind == PageKind::set && page.word == 0;
+    return is_empty_set || page.kind == PageKind::kept_run ? run_at(region, head).pages : Pages{};
   };
   Pages longest = pages_.longest();
+  const auto look_around = [&](Run run) {
+    const Pages reach = pages_.reach(run, kept);
+    longest = reach > longest ? reach : longest;
+  };
+  pages_.cache().for_each(regions(), look_around);
   for (std::size_t i = 0; i < class_count_; ++i) {
     const PageNumber current = slabs()[i].current();
-    if (current == no_page || kept(current).count == 0) continue;
-    const Pages reach = pages_.reach({current, kept(current)}, kept);
-    longest = reach > longest ? reach : longest;
+    if (current != no_page && kept(current).count != 0) look_around({current, kept(current)});
   }
   return longest;
 }

@@ -56,6 +56,7 @@ Configuration configuration_of(const Options& options) {
   if (options.set_blocks != 0) configuration.set_blocks = options.set_blocks;
   if (options.page_bytes != 0) configuration.page_shift = static_cast<unsigned>(std::countr_zero(options.page_bytes));
   if (options.has_pages) configuration.pages = options.pages;
+  configuration.has_cache = options.has_cache;
   return configuration;
 }
 

@@ -3,11 +3,17 @@
 #include <new>
 
 namespace slabheap {
+namespace {
 
-PageAllocator::PageAllocator(unsigned page_shift, PageLayerKind kind, void* layer_memory)
-    : regions_{page_shift}, kind_{kind}, layer_{layer_memory} {
+constexpr unsigned cache_share_shift = 3;  // the cache keeps at most an eighth of the heap's pages
+
+}  // namespace
+
+PageAllocator::PageAllocator(unsigned page_shift, PageLayerKind kind, bool has_cache, void* layer_memory)
+    : regions_{page_shift}, layer_{layer_memory}, kind_{kind}, has_cache_{has_cache} {
   if (kind == PageLayerKind::buddy) {
     new (layer_memory) Buddy;
+    cache_.keep_aligned_only();
   } else {
     new (layer_memory) BestFit;
   }
@@ -17,40 +23,57 @@ std::size_t PageAllocator::layer_bytes(PageLayerKind kind) {
   return round_up(kind == PageLayerKind::buddy ? sizeof(Buddy) : sizeof(BestFit), alignof(std::max_align_t));
 }
 
-Status PageAllocator::add(Span span, const RegionPlan& plan, std::size_t extra, bool is_zero, std::uint32_t tag) {
-  const Status status = regions_.add(span, plan, extra, is_zero, tag);
+MetadataNeed PageAllocator::first_need(std::size_t extra, unsigned page_shift, PageLayerKind kind) {
+  return {extra, page_shift, kind == PageLayerKind::buddy ? Buddy::region_bytes : BestFit::region_bytes};
+}
+
+Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed& need, bool is_zero, std::uint32_t tag) {
+  const Status status = regions_.add(span, plan, need, is_zero, tag);
   if (status != Status::ok) return status;
-  const Run run = regions_.find(plan.pages)->run();
-  with_layer(*this, [&](auto& layer) { layer.give(regions_, run); });
+  Region& region = *regions_.find(plan.pages);
+  with_layer(*this, [&](auto& layer) {
+    layer.begin(region);
+    layer.give(regions_, region.run());
+  });
+  const std::uint64_t share = regions_.page_count() >> cache_share_shift;
+  if (has_cache_) cache_.set_limit(share < max_region_pages ? static_cast<std::uint32_t>(share) : max_region_pages);
   return Status::ok;
 }
 
-void PageAllocator::count_taken(Run run) {
-  used_pages_ += run.pages.count;
-  if (used_pages_ > peak_pages_) peak_pages_ = used_pages_;
-  Region& region = regions_.of(run.first);
-  const Pages end = run.end() - region.first;
-  if (end.count > region.touched) region.touched = end.count;
-}
-
-PageNumber PageAllocator::take(Pages pages, Pages alignment) {
-  const PageNumber head = with_layer(*this, [&](auto& layer) { return layer.take(regions_, pages, alignment); });
+/// A run of the page layer; before there is none, it gets what the cache keeps.
+PageNumber PageAllocator::take_from_layer(Pages pages, Pages alignment) {
+  const auto take = [&] { return with_layer(*this, [&](auto& layer) { return layer.take(regions_, pages, alignment); }); };
+  PageNumber head = take();
+  if (head == no_page && cache_.runs() != 0) {
+    empty_cache();
+    head = take();
+  }
   if (head == no_page) return no_page;
   // Numbers are congruent to addresses up to a limit; beyond it, an aligned number may be none.
   if ((regions_.address(head) & (regions_.bytes(alignment) - 1)) != 0) {
     with_layer(*this, [&](auto& layer) { layer.give(regions_, {head, pages}); });
     return no_page;
   }
-  count_taken({head, pages});
+  note_touched({head, pages});
   return head;
+}
+
+void PageAllocator::note_touched(Run run) {
+  Region& region = regions_.of(run.first);
+  const Pages end = run.end() - region.first;
+  if (end.count > region.touched) region.touched = end.count;
 }
 
 bool PageAllocator::take_at(Run run) {
   const Region& region = regions_.of(run.first - Pages{1});
-  if (region.run().end() - run.first < run.pages) return false;
+  if (region.end() - run.first < run.pages) return false;
   PageNumber end = run.first;
   while (end < run.end()) {
     const Page& page = region.page(end);
+    if (page.kind == PageKind::kept_run) {
+      empty_cache();
+      return take_at(run);
+    }
     if (page.kind != PageKind::free_run) return false;
     end = end + Pages{static_cast<std::uint32_t>(page.word)};
   }
@@ -62,21 +85,30 @@ bool PageAllocator::take_at(Run run) {
     }
     if (end > run.end()) layer.give(regions_, {run.end(), end - run.end()});
   });
-  count_taken(run);
+  count_used(run.pages);
+  note_touched(run);
   return true;
 }
 
-void PageAllocator::give(Run run) {
-  used_pages_ -= run.pages.count;
-  with_layer(*this, [&](auto& layer) { layer.give(regions_, run); });
+/// Of a full cache, another run makes room for this one.
+void PageAllocator::give_to_layer(Run run) {
+  with_layer(*this, [&](auto& layer) {
+    if (cache_.is_full()) {
+      layer.give(regions_, cache_.give_up_one(regions_));
+      if (cache_.keep(regions_, run)) return;
+    }
+    layer.give(regions_, run);
+  });
+}
+
+void PageAllocator::empty_cache() {
+  with_layer(*this, [&](auto& layer) {
+    for (Run run = cache_.give_up_one(regions_); run.pages.count != 0; run = cache_.give_up_one(regions_)) layer.give(regions_, run);
+  });
 }
 
 Pages PageAllocator::longest() const {
   return with_layer(*this, [&](const auto& layer) { return layer.longest(regions_); });
-}
-
-Pages PageAllocator::natural_alignment(Pages pages) const {
-  return with_layer(*this, [&](const auto& layer) { return layer.natural_alignment(pages); });
 }
 
 bool PageAllocator::files(PageNumber head) const {

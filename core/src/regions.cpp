@@ -10,69 +10,98 @@ namespace {
 constexpr std::size_t metadata_alignment = 64;  // a cache line: the heap object comes first and its hot fields fill lines
 constexpr std::size_t region_bytes = round_up(sizeof(Region), sizeof(Page));
 
-constexpr std::size_t metadata_for(std::size_t extra, std::size_t page_count) {
-  return extra + region_bytes + page_count * metadata_per_page;
-}
-
 /// The number of whole pages in `room` bytes.
 std::size_t whole_pages(std::size_t room, unsigned page_shift) {
   const std::size_t count = room >> page_shift;
   return count < max_region_pages ? count : max_region_pages;
 }
 
-/// No span of these bytes holds more pages: each costs its bytes and its metadata.
-std::size_t most_pages(Span span, std::size_t extra, unsigned page_shift) {
-  const std::size_t fixed = metadata_for(extra, 0);
+/// No span of these bytes holds more pages: each costs its bytes and those of its descriptor.
+std::size_t most_pages(Span span, const MetadataNeed& need) {
+  const std::size_t fixed = need.extra + region_bytes;
   if (span.bytes <= fixed) return 0;
-  const std::size_t count = (span.bytes - fixed) / ((std::size_t{1} << page_shift) + metadata_per_page);
+  const std::size_t count = (span.bytes - fixed) / ((std::size_t{1} << need.page_shift) + metadata_per_page);
   return count < max_region_pages ? count : max_region_pages;
 }
 
-RegionPlan plan_metadata_first(Span span, std::size_t extra, unsigned page_shift) {
-  const std::size_t page_bytes = std::size_t{1} << page_shift;
+/// The largest count, at most `most`, for which `fitting(count)` pages are enough. Fewer pages need no more metadata, so every
+/// smaller count fits, too.
+template <typename Fitting>
+std::size_t largest_fitting(std::size_t most, Fitting fitting) {
+  std::size_t least = 0;
+  while (least < most) {
+    const std::size_t middle = most - (most - least) / 2;
+    if (fitting(middle) >= middle) {
+      least = middle;
+    } else {
+      most = middle - 1;
+    }
+  }
+  return least;
+}
+
+RegionPlan plan_metadata_first(Span span, const MetadataNeed& need) {
+  const std::size_t page_bytes = std::size_t{1} << need.page_shift;
   const Address end = span.start + span.bytes;
   const Address metadata = round_up(span.start, metadata_alignment);
   if (metadata < span.start) return {};
-  // Fewer pages need less metadata, so the first count that fits is the largest that does.
-  for (std::size_t count = most_pages(span, extra, page_shift); count != 0;) {
-    const std::size_t bytes = metadata_for(extra, count);
-    const Address pages = round_up(metadata + bytes, page_bytes);
-    const std::size_t fitting = pages >= metadata && pages < end ? whole_pages(end - pages, page_shift) : 0;
-    if (fitting >= count) return {pages, static_cast<std::uint32_t>(count), metadata, bytes};
-    count = fitting;
-  }
-  return {};
+  const auto pages_for = [&](std::size_t count) { return round_up(metadata + need.bytes(count), page_bytes); };
+  const std::size_t count = largest_fitting(most_pages(span, need), [&](std::size_t tried) -> std::size_t {
+    const Address pages = pages_for(tried);
+    return pages >= metadata && pages < end ? whole_pages(end - pages, need.page_shift) : 0;
+  });
+  if (count == 0) return {};
+  return {pages_for(count), static_cast<std::uint32_t>(count), metadata, need.bytes(count)};
 }
 
-RegionPlan plan_pages_first(Span span, std::size_t extra, unsigned page_shift) {
+RegionPlan plan_pages_first(Span span, const MetadataNeed& need) {
   const Address end = span.start + span.bytes;
-  const Address pages = round_up(span.start, std::size_t{1} << page_shift);
+  const Address pages = round_up(span.start, std::size_t{1} << need.page_shift);
   if (pages < span.start || pages >= end) return {};
-  for (std::size_t count = most_pages(span, extra, page_shift); count != 0; --count) {
-    const std::size_t bytes = metadata_for(extra, count);
-    const Address metadata = round_down(end - bytes, metadata_alignment);
-    if (metadata >= pages && whole_pages(metadata - pages, page_shift) >= count) {
-      return {pages, static_cast<std::uint32_t>(count), metadata, bytes};
-    }
-    // At most the alignment of the start and of the metadata is lost: two pages below the bound always fit.
-  }
-  return {};
+  const auto metadata_for = [&](std::size_t count) { return round_down(end - need.bytes(count), metadata_alignment); };
+  const std::size_t count = largest_fitting(most_pages(span, need), [&](std::size_t tried) -> std::size_t {
+    const Address metadata = metadata_for(tried);
+    return metadata >= pages && metadata < end ? whole_pages(metadata - pages, need.page_shift) : 0;
+  });
+  if (count == 0) return {};
+  return {pages, static_cast<std::uint32_t>(count), metadata_for(count), need.bytes(count)};
 }
+
+/// The distances of most sets, so that they are copied and not counted.
+struct FirstDistances {
+  std::uint16_t values[64];
+
+  constexpr FirstDistances() : values{} {
+    for (std::uint16_t i = 0; i < 64; ++i) values[i] = i;
+  }
+};
+constexpr FirstDistances first_distances;
 
 }  // namespace
 
-RegionPlan RegionPlan::make(Span span, std::size_t extra, unsigned page_shift) {
-  const RegionPlan front = plan_metadata_first(span, extra, page_shift);
-  const RegionPlan back = plan_pages_first(span, extra, page_shift);
+void Region::mark_distances(Run set) {
+  constexpr std::uint32_t known = sizeof(first_distances.values) / sizeof(std::uint16_t);
+  std::uint16_t* distances = head_distances + (set.first - first).count;
+  copy_bytes(distances, first_distances.values, (set.pages.count < known ? set.pages.count : known) * sizeof(std::uint16_t));
+  for (std::uint32_t i = known; i < set.pages.count; ++i) distances[i] = static_cast<std::uint16_t>(i);
+}
+
+std::size_t MetadataNeed::bytes(std::size_t page_count) const {
+  return extra + region_bytes + round_up(layer_bytes(static_cast<std::uint32_t>(page_count)), sizeof(Page)) +
+         page_count * metadata_per_page;
+}
+
+RegionPlan RegionPlan::make(Span span, const MetadataNeed& need) {
+  const RegionPlan front = plan_metadata_first(span, need);
+  const RegionPlan back = plan_pages_first(span, need);
   return back.page_count > front.page_count ? back : front;
 }
 
 Regions::Regions(unsigned page_shift) : page_shift_{page_shift} {
-  for (Region*& region : regions_) region = nullptr;
   for (std::uint8_t& owner : chunk_owner_) owner = no_region;
 }
 
-Status Regions::add(Span span, const RegionPlan& plan, std::size_t extra, bool is_zero, std::uint32_t tag) {
+Status Regions::add(Span span, const RegionPlan& plan, const MetadataNeed& need, bool is_zero, std::uint32_t tag) {
   std::uint32_t place = count_;
   for (std::uint32_t i = count_; i-- > 0;) {
     if (by_address(i).given.overlaps(span)) return Status::overlap;
@@ -81,19 +110,25 @@ Status Regions::add(Span span, const RegionPlan& plan, std::size_t extra, bool i
   const PageNumber first = number_for(plan.pages, plan.page_count);
   if (count_ == max_regions || first == no_page) return Status::too_many_regions;
 
-  if (!is_zero) zero_bytes(reinterpret_cast<void*>(plan.metadata + extra), plan.metadata_bytes - extra);
-  auto* region = new (reinterpret_cast<void*>(plan.metadata + extra)) Region{};
+  if (!is_zero) zero_bytes(reinterpret_cast<void*>(plan.metadata + need.extra), plan.metadata_bytes - need.extra);
+  auto* region = new (reinterpret_cast<void*>(plan.metadata + need.extra)) Region{};
   region->pages_start = plan.pages;
   region->pages_bytes = bytes({plan.page_count});
-  region->pages = reinterpret_cast<Page*>(plan.metadata + extra + region_bytes);
+  region->layer = reinterpret_cast<std::byte*>(region) + region_bytes;
+  // The arrays stand at the end, whatever the layer takes.
+  const Address arrays = plan.metadata + plan.metadata_bytes - plan.page_count * metadata_per_page;
+  region->pages = reinterpret_cast<Page*>(arrays);
   region->previous = reinterpret_cast<PageNumber*>(region->pages + plan.page_count);
   region->head_distances = reinterpret_cast<std::uint16_t*>(region->previous + plan.page_count);
   region->first = first;
   region->page_count = plan.page_count;
   region->tag = tag;
+  region->fresh = region->end();
+  region->longest_order = no_order;
   region->given = span;
   region->metadata_bytes = plan.metadata_bytes;
 
+  if (count_ == 1) table_ = new (reinterpret_cast<void*>(plan.metadata)) Table{{first_}, {}, 0};
   insert(region, place);
   page_count_ += plan.page_count;
   given_bytes_ += span.bytes;
@@ -103,14 +138,64 @@ Status Regions::add(Span span, const RegionPlan& plan, std::size_t extra, bool i
 
 /// Puts a region into its place in the order of addresses, and gives it the chunks of its numbers.
 void Regions::insert(Region* region, std::uint32_t place) {
-  for (std::uint32_t i = count_; i > place; --i) regions_[i] = regions_[i - 1];
-  regions_[place] = region;
+  if (count_ == 0) {
+    first_ = region;
+  } else {
+    for (std::uint32_t i = count_; i > place; --i) table_->regions[i] = table_->regions[i - 1];
+    table_->regions[place] = region;
+  }
   ++count_;
   for (std::uint8_t& owner : chunk_owner_) owner = static_cast<std::uint8_t>(owner + (owner != no_region && owner >= place));
-  const std::uint32_t last_chunk = (region->run().end() - Pages{1}).value >> chunk_shift;
+  const std::uint32_t last_chunk = (region->end() - Pages{1}).value >> chunk_shift;
   for (std::uint32_t chunk = region->first.value >> chunk_shift; chunk <= last_chunk; ++chunk) {
     chunk_owner_[chunk] = static_cast<std::uint8_t>(place);
   }
+  if (count_ > 1) note_orders();
+}
+
+/// Fills in the table's bits, whose regions have other places now.
+void Regions::note_orders() {
+  table_->orders = 0;
+  for (std::uint64_t& regions : table_->with_longest) regions = 0;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const std::uint8_t order = by_address(i).longest_order;
+    if (order == no_order) continue;
+    table_->with_longest[order] |= std::uint64_t{1} << i;
+    table_->orders |= std::uint32_t{1} << order;
+  }
+}
+
+void Regions::set_longest_order(Region& region, std::uint8_t order) {
+  const std::uint8_t before = region.longest_order;
+  region.longest_order = order;
+  if (count_ == 1 || order == before) return;
+  const std::uint64_t bit = std::uint64_t{1} << chunk_owner_[region.first.value >> chunk_shift];
+  if (before != no_order && (table_->with_longest[before] &= ~bit) == 0) table_->orders &= ~(std::uint32_t{1} << before);
+  if (order == no_order) return;
+  table_->with_longest[order] |= bit;
+  table_->orders |= std::uint32_t{1} << order;
+}
+
+Region* Regions::with_order(unsigned order) const {
+  if (count_ == 1) return first_->longest_order != no_order && first_->longest_order >= order ? first_ : nullptr;
+  const std::uint32_t orders = table_->orders >> order;
+  if (orders == 0) return nullptr;
+  const std::uint64_t regions = table_->with_longest[order + static_cast<unsigned>(std::countr_zero(orders))];
+  return table_->regions[std::countr_zero(regions)];
+}
+
+std::uint8_t Regions::longest_order() const {
+  if (count_ == 1) return first_->longest_order;
+  return table_->orders == 0 ? no_order : static_cast<std::uint8_t>(std::bit_width(table_->orders) - 1);
+}
+
+bool Regions::orders_are_noted() const {
+  for (unsigned order = 0; count_ > 1 && order < order_count; ++order) {
+    std::uint64_t regions = 0;
+    for (std::uint32_t i = 0; i < count_; ++i) regions |= std::uint64_t{by_address(i).longest_order == order} << i;
+    if (regions != table_->with_longest[order] || (table_->orders >> order & 1) != (regions != 0 ? 1U : 0U)) return false;
+  }
+  return true;
 }
 
 /// A number for the first page that is congruent to its address (see units.hpp), in chunks that no region uses; `no_page` if
@@ -148,7 +233,7 @@ Region* Regions::find(Address address) const {
 
 bool Regions::has(PageNumber number) const {
   const std::uint8_t owner = chunk_owner_[number.value >> chunk_shift];
-  return owner < count_ && regions_[owner]->run().holds(number);
+  return owner < count_ && by_address(owner).run().holds(number);
 }
 
 std::uint64_t Regions::untouched_pages() const {

@@ -6,14 +6,11 @@ namespace {
 constexpr unsigned set_share_shift = 6;  // a set takes at most a 64th of the heap's pages, unless a block needs more
 constexpr std::uint32_t snug_pages = 8;  // the longest run that a snug set looks at
 constexpr unsigned snug_tail_shift = 4;  // and the part of it, a 16th, that may be left over
-constexpr std::uint8_t next_free_settles = 1;
+constexpr unsigned enough_shift = 3;     // a set is turned to when an eighth of it is free, while there is room for others
 
 std::uint32_t pages_holding(std::size_t bytes, unsigned page_shift) {
   return static_cast<std::uint32_t>(((bytes - 1) >> page_shift) + 1);
 }
-
-/// Stands for a current set where there is none: full, so that it is never written to.
-constexpr Page no_set{};
 
 }  // namespace
 
@@ -43,53 +40,109 @@ SetShape SetShape::aim(std::size_t block_bytes, std::size_t set_blocks, unsigned
   return best;
 }
 
-Slab::Slab(std::uint8_t index, std::size_t block_bytes, std::size_t smallest, std::size_t set_blocks, const PageAllocator& pages)
-    : current_{const_cast<Page*>(&no_set)},
-      reciprocal_{static_cast<std::uint32_t>(block_bytes)},
-      block_bytes_{static_cast<std::uint32_t>(block_bytes)},
-      smallest_{static_cast<std::uint32_t>(smallest)},
-      size_span_{static_cast<std::uint32_t>(block_bytes - smallest)},
-      index_{index} {
+Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, std::size_t set_blocks,
+           const PageAllocator& pages)
+    : front_{&front}, index_{index} {
   const unsigned page_shift = pages.regions().page_shift();
+  front.block_bytes = static_cast<std::uint32_t>(block_bytes);
+  // A block is as aligned as its size is even, as far as a run of pages is aligned.
+  const auto even = static_cast<std::uint32_t>(lowest_bit(block_bytes));
+  const std::uint32_t page_bytes = std::uint32_t{1} << page_shift;
+  front.alignment = even < page_bytes ? even : page_bytes;
+  front.reciprocal = Reciprocal{static_cast<std::uint32_t>(block_bytes)};
+  front.smallest = smallest;
+  front.size_span = block_bytes - smallest;
   const SetShape shape = SetShape::aim(block_bytes, set_blocks, page_shift);
   set_pages_ = shape.pages;
   set_blocks_ = shape.blocks;
-  // A block is as aligned as its size is even, as far as the run of even the smallest set is aligned.
-  const std::size_t run = pages.regions().bytes(pages.natural_alignment({pages_holding(block_bytes, page_shift)}));
-  const std::size_t even = lowest_bit(block_bytes);
-  beyond_alignment_ = ~((even < run ? even : run) - 1);
+  const unsigned enough = shape.blocks >> enough_shift;
+  enough_ = static_cast<std::uint8_t>(enough == 0 ? 1 : enough);
 }
 
 Run Slab::run_of(PageNumber set, const Page& page, unsigned page_shift) const {
-  return {set, {pages_holding(std::size_t{page.block_count} * block_bytes_, page_shift)}};
+  return {set, {pages_holding(std::size_t{page.block_count} * front_->block_bytes, page_shift)}};
 }
 
 std::uint32_t Slab::partial_sets() const {
-  const bool current_is_partial = current_number_ != no_page && current_->word != 0 && !is_empty(*current_);
-  return listed_ + (current_is_partial ? 1U : 0U);
+  if (current_number_ == no_page) return listed_;
+  const std::uint64_t used = front_->current->word;
+  return listed_ + (used != 0 && used != all_blocks(front_->current->block_count) ? 1U : 0U);
+}
+
+std::uint64_t Slab::free_in_current() const {
+  return current_number_ == no_page ? 0 : all_blocks(front_->current->block_count) & ~front_->current->word;
+}
+
+void Slab::offer(std::uint64_t blocks) {
+  offered_blocks_ += bit_count(blocks);
+  front_->offered = blocks;
 }
 
 void Slab::make_current(const PageAllocator& pages, PageNumber set) {
-  current_ = &pages.regions().page(set);
-  current_start_ = pages.regions().address(set);
+  front_->current = &pages.regions().page(set);
+  front_->current_start = pages.regions().address(set);
   current_number_ = set;
+  offer(free_in_current());
+}
+
+/// Puts the current set, of which nothing is offered any more, to where it belongs.
+void Slab::leave_current(PageAllocator& pages) {
+  const PageNumber set = current_number_;
+  if (set == no_page) return;
+  const bool is_full = free_in_current() == 0;
+  drop_current();
+  if (is_full) {
+    pages.regions().page(set).front = no_front;
+  } else {
+    list(pages, set);
+  }
 }
 
 void Slab::drop_current() {
-  current_ = const_cast<Page*>(&no_set);
+  offered_blocks_ -= bit_count(front_->offered);
+  front_->offered = 0;
   current_number_ = no_page;
 }
 
+/// At the end of the list a set gathers more free blocks before it becomes current; at the front it would fill up and come back
+/// all the time.
+void Slab::list(PageAllocator& pages, PageNumber set) {
+  pages.regions().page(set).front = front_index();
+  pages.regions().push_back(partial_, set);
+  ++listed_;
+}
+
+/// Whether a listed set has enough free blocks to be turned to, although there is room for another set.
+bool Slab::has_enough(const PageAllocator& pages, PageNumber set) const {
+  if (set == no_page) return false;
+  const Page& page = pages.regions().page(set);
+  return bit_count(page.word) + enough_ <= page.block_count;
+}
+
+PageNumber Slab::take_listed(PageAllocator& pages) {
+  const PageNumber set = partial_.first;
+  if (set == no_page) return no_page;
+  pages.regions().unlink(partial_, set);
+  --listed_;
+  return set;
+}
+
 bool Slab::refill(PageAllocator& pages) {
-  PageNumber next = partial_.first;
-  if (next != no_page) {
-    pages.regions().unlink(partial_, next);
-    --listed_;
-  } else {
-    next = grow(pages);
-    if (next == no_page) return false;
+  const std::uint64_t again = free_in_current();
+  if (again != 0 && (bit_count(again) >= enough_ || front_->current->word == 0)) {
+    offer(again);
+    return true;
   }
-  if (current_number_ != no_page) current_->countdown = next_free_settles;
+  PageNumber next = no_page;
+  if (pages.is_roomy() && !has_enough(pages, partial_.first)) next = grow(pages);
+  if (next == no_page) next = take_listed(pages);
+  if (next == no_page && again != 0) {
+    offer(again);
+    return true;
+  }
+  if (next == no_page) next = grow(pages);
+  if (next == no_page) return false;
+  leave_current(pages);
   make_current(pages, next);
   return true;
 }
@@ -97,14 +150,14 @@ bool Slab::refill(PageAllocator& pages) {
 /// Carves a new set: the shape aimed at, cut down to the heap's 64th and to the longest free run, but not below one block.
 PageNumber Slab::grow(PageAllocator& pages) {
   Regions& regions = pages.regions();
-  const std::uint32_t shortest = pages_holding(block_bytes_, regions.page_shift());
+  const std::uint32_t shortest = pages_holding(front_->block_bytes, regions.page_shift());
   const std::uint64_t share = regions.page_count() >> set_share_shift;
   Pages most = set_pages_;
   if (most.count > share) most = {share > shortest ? static_cast<std::uint32_t>(share) : shortest};
-  SetShape shape = SetShape::fit(block_bytes_, most, set_blocks_, regions.page_shift());
+  SetShape shape = SetShape::fit(front_->block_bytes, most, set_blocks_, regions.page_shift());
   PageNumber set = pages.take(shape.pages, {1});
   if (set == no_page) {
-    shape = SetShape::fit(block_bytes_, pages.longest(), shape.blocks, regions.page_shift());
+    shape = SetShape::fit(front_->block_bytes, pages.longest(), shape.blocks, regions.page_shift());
     if (shape.blocks == 0) return no_page;
     set = pages.take(shape.pages, {1});
     if (set == no_page) return no_page;
@@ -112,13 +165,12 @@ PageNumber Slab::grow(PageAllocator& pages) {
 
   Region& region = regions.of(set);
   Page& page = region.page(set);
-  page.word = all_free(shape.blocks);
+  page.word = 0;
   page.kind = PageKind::set;
   page.class_index = index_;
   page.block_count = shape.blocks;
-  page.countdown = 0;
-  std::uint16_t* distances = region.head_distances + (set - region.first).count;
-  for (std::uint32_t i = 0; i < shape.pages.count; ++i) distances[i] = static_cast<std::uint16_t>(i);
+  page.front = front_index();
+  region.mark_distances({set, shape.pages});
   total_blocks_ += shape.blocks;
   pages_ += shape.pages;
   ++sets_;
@@ -132,47 +184,52 @@ void Slab::release(PageAllocator& pages, PageNumber set) {
   pages_ -= run.pages;
   --sets_;
   page.block_count = 0;
+  page.front = no_front;
   pages.give(run);
 }
 
-void Slab::settle(PageAllocator& pages, PageNumber set) {
+void Slab::put(PageAllocator& pages, PageNumber set, std::size_t block) {
   Page& page = pages.regions().page(set);
-  if (is_empty(page)) {
+  page.word &= ~(std::uint64_t{1} << block);
+  ++front_->deallocations;
+  if (page.word == 0 || page.front == no_front) settle(pages, set);
+}
+
+void Slab::settle(PageAllocator& pages, PageNumber set) {
+  const Page& page = pages.regions().page(set);
+  if (page.word == 0) {
     settle_empty(pages, set);
-    return;
+  } else if (page.front == no_front) {
+    list(pages, set);
   }
-  // It was full. At the end of the list, it gathers more free blocks before it becomes current; at the front it would fill up and
-  // come back all the time.
-  page.countdown = static_cast<std::uint8_t>(page.block_count - 1);
-  pages.regions().push_back(partial_, set);
-  ++listed_;
 }
 
 /// Keeps an empty set if the slab has no other free block, and gives it back otherwise.
 void Slab::settle_empty(PageAllocator& pages, PageNumber set) {
   if (set == current_number_) {
     if (partial_.empty()) return;
-    release(pages, set);
     drop_current();
-    (void)refill(pages);  // takes the listed set
+    release(pages, set);
+    make_current(pages, take_listed(pages));
     return;
   }
-  if (pages.regions().page(set).block_count > 1) {  // a set of one block goes from full to empty without being listed
+  if (pages.regions().page(set).front != no_front) {  // a set of one block goes from full to empty without being listed
     pages.regions().unlink(partial_, set);
     --listed_;
   }
-  if (current_->word != 0) {
+  if (free_in_current() != 0) {
     release(pages, set);
     return;
   }
-  if (current_number_ != no_page) current_->countdown = next_free_settles;
+  leave_current(pages);
+  pages.regions().page(set).front = front_index();
   make_current(pages, set);
 }
 
 Pages Slab::release_kept(PageAllocator& pages) {
-  if (current_number_ == no_page || !is_empty(*current_)) return {};
+  if (current_number_ == no_page || front_->current->word != 0) return {};
   const PageNumber set = current_number_;
-  const Pages released = run_of(set, *current_, pages.regions().page_shift()).pages;
+  const Pages released = run_of(set, *front_->current, pages.regions().page_shift()).pages;
   drop_current();
   release(pages, set);
   return released;
@@ -182,7 +239,7 @@ void Slab::forget_all() {
   drop_current();
   partial_ = {};
   listed_ = 0;
-  deallocations_ = allocations_;
+  front_->deallocations = allocations();
   sets_ = 0;
   pages_ = {};
   total_blocks_ = 0;

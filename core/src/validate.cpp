@@ -21,7 +21,8 @@ class Validator {
   explicit Validator(const Heap& heap) : heap_{heap} {}
 
   [[nodiscard]] bool holds() {
-    return regions_are_apart() && runs_cover_the_pages() && heap_.pages_.holds(free_runs_) && slabs_agree() && sums_agree();
+    return regions_are_apart() && runs_cover_the_pages() && heap_.pages_.holds(free_runs_) &&
+           heap_.pages_.cache().holds(heap_.regions(), kept_runs_, kept_pages_) && slabs_agree() && sums_agree();
   }
 
  private:
@@ -37,6 +38,8 @@ class Validator {
   Tally tallies_[max_classes];
   std::uint64_t free_runs_ = 0;
   std::uint64_t free_pages_ = 0;
+  std::uint64_t kept_runs_ = 0;
+  std::uint64_t kept_pages_ = 0;
   std::uint64_t large_pages_ = 0;
   std::uint64_t large_blocks_ = 0;
 };
@@ -79,6 +82,7 @@ bool Validator::run_is_sound(const Region& region, PageNumber head, Run& run) {
   const Page& page = region.page(head);
   const bool is_set = page.kind == PageKind::set;
   if (is_set != (page.block_count != 0)) return false;
+  if (!is_set && page.front != no_front) return false;
   if (is_set && (page.class_index >= heap_.class_count_ || page.block_count > max_set_blocks)) return false;
   if (!is_set && (page.word == 0 || page.word > region.page_count)) return false;
   run = heap_.run_at(region, head);
@@ -91,17 +95,23 @@ bool Validator::run_is_sound(const Region& region, PageNumber head, Run& run) {
     return heap_.pages_.files(head);  // (I3)
   }
   if (region.page(last).kind == PageKind::free_end) return false;
+  if (page.kind == PageKind::kept_run) {
+    ++kept_runs_;
+    kept_pages_ += run.pages.count;
+    return true;
+  }
   if (is_set) return set_is_sound(region, run);
   large_pages_ += run.pages.count;
   ++large_blocks_;
   return page.kind == PageKind::large && LargeBlocks::head_of(region, last) == head;
 }
 
-/// I4 for the word, I5 for the blocks, and the hints that lead from every page of the set to its head.
+/// I4 for the word, I5 for the blocks, and the distances that lead from every page of the set to its head.
 bool Validator::set_is_sound(const Region& region, Run run) {
   const Page& page = region.page(run.first);
   const Slab& slab = heap_.slabs()[page.class_index];
-  if ((page.word & ~all_free(page.block_count)) != 0) return false;
+  const std::uint64_t used = page.word;
+  if ((used & ~all_blocks(page.block_count)) != 0) return false;
   if ((heap_.regions().address(run.first) & (slab.alignment() - 1)) != 0) return false;
   const std::uint16_t* distances = region.head_distances + (run.first - region.first).count;
   for (std::uint32_t i = 0; i < run.pages.count; ++i) {
@@ -113,18 +123,19 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   ++tally.sets;
   tally.pages += run.pages;
   tally.blocks += page.block_count;
-  tally.used += page.block_count - bit_count(page.word);
-  const bool is_partial = page.word != 0 && !is_empty(page);
+  tally.used += bit_count(used);
+  const bool is_partial = used != 0 && used != all_blocks(page.block_count);
   if (is_partial && slab.current() != run.first) ++tally.to_list;
   return set_is_placed(slab, run, page);
 }
 
 /// I4 for the place. Whether a set that should be listed is, the length of the list tells.
 bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page) {
-  const unsigned used = page.block_count - bit_count(page.word);
-  if (slab.current() == run.first) return page.countdown == used;
-  if (used == 0) return false;
-  return page.countdown == (page.word == 0 ? 1 : used);
+  const bool is_current = slab.current() == run.first;
+  if (is_current && (slab.front().offered & ~(all_blocks(page.block_count) & ~page.word)) != 0) return false;
+  if (!is_current && page.word == 0) return false;
+  const bool has_front = is_current || page.word != all_blocks(page.block_count);
+  return page.front == (has_front ? page.class_index + 1 : no_front);
 }
 
 bool Validator::slabs_agree() const {
@@ -139,7 +150,8 @@ bool Validator::slabs_agree() const {
     const bool is_sound = regions.is_sound(slab.list(), tally.to_list, [&](PageNumber set) {
       const Page& page = regions.page(set);
       ++listed;
-      return page.kind == PageKind::set && page.class_index == i && page.word != 0 && !is_empty(page) && set != slab.current();
+      return page.kind == PageKind::set && page.class_index == i && page.word != 0 &&
+             page.word != all_blocks(page.block_count) && set != slab.current();
     });
     if (!is_sound || listed != tally.to_list) return false;
     if (slab.current() == no_page) continue;
@@ -161,7 +173,7 @@ bool Validator::sums_agree() const {
     given += region.given.bytes;
     held += region.metadata_bytes + region.pages_bytes;
   }
-  return free_pages_ + lent_pages + large_pages_ == heap_.regions().page_count() &&
+  return free_pages_ + kept_pages_ + lent_pages + large_pages_ == heap_.regions().page_count() &&
          lent_pages + large_pages_ == heap_.pages_.used_pages() && large_pages_ == heap_.large_.pages().count &&
          large_blocks_ == heap_.large_.live() && given == heap_.regions().given_bytes() && held <= given;
 }

@@ -11,12 +11,22 @@
 
 namespace slabheap::test {
 
+/// Options of a preset with some parts chosen. Freed runs are merged at once, so that a picture shows them whole.
+[[nodiscard]] inline Options options(Preset preset, std::size_t page_bytes = 0, std::size_t set_blocks = 0) {
+  Options options;
+  options.preset = preset;
+  options.page_bytes = page_bytes;
+  options.set_blocks = set_blocks;
+  options.has_cache = false;
+  return options;
+}
+
 class CoreHeap {
  public:
   /// A heap with exactly `pages` pages, the first on a multiple of Memory::alignment, its metadata in front of them.
-  explicit CoreHeap(std::size_t pages, const Options& options = {})
+  explicit CoreHeap(std::size_t pages, const Options& options = test::options(Preset::classic))
       : page_bytes_{std::size_t{1} << configuration_of(options).page_shift},
-        room_{131072 + pages * metadata_per_page},
+        room_{131072 + pages * 2 * metadata_per_page},
         memory_{room_ + pages * page_bytes_, Memory::alignment - room_ % Memory::alignment} {
     const Address first_page = reinterpret_cast<Address>(memory_.start()) + room_;
     const auto create = [&](std::size_t metadata_bytes) {
@@ -25,10 +35,12 @@ class CoreHeap {
       REQUIRE(created.status == Status::ok);
       return created.heap;
     };
-    // With all the room, the heap tells how much it wants for itself; its descriptors are for more pages than wanted then.
+    // With all the room, the heap tells how much it wants for itself; what it wants for its pages is known.
+    const Configuration configuration = configuration_of(options);
+    const MetadataNeed of_pages = PageAllocator::first_need(0, configuration.page_shift, configuration.pages);
     const Stats trial = create(room_)->stats();
-    const std::size_t own = trial.metadata_bytes - trial.total_bytes / page_bytes_ * metadata_per_page;
-    heap_ = create(round_up(own + pages * metadata_per_page, 64));
+    const std::size_t own = trial.metadata_bytes - of_pages.bytes(trial.total_bytes / page_bytes_);
+    heap_ = create(round_up(own + of_pages.bytes(pages), 64));
     REQUIRE(heap_->stats().total_bytes == pages * page_bytes_);
   }
 
@@ -44,14 +56,5 @@ class CoreHeap {
   Memory memory_;
   Heap* heap_ = nullptr;
 };
-
-/// Options of a preset with some parts chosen.
-[[nodiscard]] inline Options options(Preset preset, std::size_t page_bytes = 0, std::size_t set_blocks = 0) {
-  Options options;
-  options.preset = preset;
-  options.page_bytes = page_bytes;
-  options.set_blocks = set_blocks;
-  return options;
-}
 
 }  // namespace slabheap::test

@@ -14,11 +14,12 @@ namespace {
 /// A page allocator over one region of `count` pages that starts on a multiple of 512 pages, and a picture of it.
 class Bench {
  public:
-  Bench(PageLayerKind kind, std::uint32_t count) : memory_{(std::size_t{count} << 12) + 65536}, pages_{12, kind, layer_} {
+  Bench(PageLayerKind kind, std::uint32_t count) : memory_{(std::size_t{count} << 12) + 65536}, pages_{12, kind, false, layer_} {
     const auto start = reinterpret_cast<Address>(memory_.start());
     // Metadata behind the pages, so that the first page is as aligned as the memory.
     const RegionPlan plan{start, count, start + (std::size_t{count} << 12), 65536};
-    REQUIRE(pages_.add({start, memory_.bytes()}, plan, 0, false, 0) == Status::ok);
+    const MetadataNeed need = PageAllocator::first_need(0, 12, kind);
+    REQUIRE(pages_.add({start, memory_.bytes()}, plan, need, false, 0) == Status::ok);
     first_ = pages_.regions().by_address(0).first;
   }
 
@@ -61,15 +62,44 @@ class Bench {
 
 }  // namespace
 
-TEST_CASE("buddy: a region is filed as its naturally aligned parts") {
-  CHECK(Bench{PageLayerKind::buddy, 16}.picture() == "[0+16]");
-  CHECK(Bench{PageLayerKind::buddy, 23}.picture() == "[0+16] [16+4] [20+2] [22+1]");
+TEST_CASE("buddy: pages that were never handed out are one run, and cut from below") {
+  Bench bench{PageLayerKind::buddy, 23};
+  CHECK(bench.picture() == "[0+23]");
+  CHECK(bench.take(1) == 0);
+  CHECK(bench.picture() == "[1+22]");
+  CHECK(bench.take(4) == 4);
+  CHECK(bench.picture() == "[1+1] [2+2] [8+15]");
+  CHECK(bench.take(8) == 8);
+  CHECK(bench.take(8) == -1);
+  CHECK(bench.picture() == "[1+1] [2+2] [16+7]");
+}
+
+TEST_CASE("buddy: what comes back in front of the fresh run is fresh again, with every run that ends there") {
+  Bench bench{PageLayerKind::buddy, 16};
+  REQUIRE(bench.take(7) == 0);
+  bench.give(0, 1);
+  bench.give(2, 4);
+  CHECK(bench.picture() == "[0+1] [2+2] [4+2] [7+9]");
+  bench.give(6, 1);
+  CHECK(bench.picture() == "[0+1] [2+14]");
+  bench.give(1, 1);
+  CHECK(bench.picture() == "[0+16]");
+}
+
+TEST_CASE("buddy: of the shortest runs that suffice, the lowest is taken") {
+  Bench bench{PageLayerKind::buddy, 64};
+  REQUIRE(bench.take(64) == 0);
+  for (const int start : {40, 8, 16, 20}) bench.give(start, 4);
+  CHECK(bench.take(4) == 8);
+  CHECK(bench.take(2) == 40);
+  CHECK(bench.take(4) == 16);
+  CHECK(bench.picture() == "[20+4] [42+2]");
 }
 
 TEST_CASE("buddy: a request is trimmed to whole pages and its surplus stays free") {
   Bench bench{PageLayerKind::buddy, 16};
   CHECK(bench.take(5) == 0);
-  CHECK(bench.picture() == "[5+1] [6+2] [8+8]");
+  CHECK(bench.picture() == "[5+11]");
   CHECK(bench.pages().used_pages() == 5);
   bench.give(0, 5);
   CHECK(bench.picture() == "[0+16]");

@@ -14,12 +14,23 @@ namespace {
 
 Span span_of(const Memory& memory) { return {reinterpret_cast<Address>(memory.start()), memory.bytes()}; }
 
+/// A region without a page layer.
+MetadataNeed need_of(unsigned page_shift, std::size_t extra = 0) {
+  return {extra, page_shift, [](std::uint32_t) { return std::size_t{0}; }};
+}
+
+/// A region with as many bytes a page as it takes to be found wrong: more, where the count crosses a power of two.
+MetadataNeed stepped_need_of(unsigned page_shift, std::size_t extra) {
+  return {extra, page_shift, [](std::uint32_t pages) { return std::size_t{64} * std::bit_ceil(pages); }};
+}
+
 /// The plan that is found by trying every number of pages at both ends.
-std::uint32_t most_pages(Span span, std::size_t extra, unsigned page_shift) {
-  const std::size_t page = std::size_t{1} << page_shift;
+std::uint32_t most_pages(Span span, const MetadataNeed& need) {
+  const std::size_t page = std::size_t{1} << need.page_shift;
   std::uint32_t most = 0;
-  for (std::uint32_t count = 1; count <= span.bytes >> page_shift; ++count) {
-    const std::size_t metadata = extra + round_up(sizeof(Region), sizeof(Page)) + count * metadata_per_page;
+  for (std::uint32_t count = 1; count <= span.bytes >> need.page_shift; ++count) {
+    const std::size_t metadata = need.extra + round_up(sizeof(Region), sizeof(Page)) +
+                                 round_up(need.layer_bytes(count), sizeof(Page)) + count * metadata_per_page;
     const Address end = span.start + span.bytes;
     const Address behind = round_up(round_up(span.start, 64) + metadata, page);
     const Address front = round_up(span.start, page);
@@ -37,17 +48,19 @@ TEST_CASE("a plan keeps pages and metadata apart, inside the span, and wastes no
     for (std::size_t misalignment = 0; misalignment < 4096; misalignment += 233) {
       for (std::size_t bytes = 0; bytes < 40000; bytes += 371) {
         const Span span{(Address{1} << 30) + misalignment, bytes};
-        const RegionPlan plan = RegionPlan::make(span, 192, page_shift);
-        REQUIRE(plan.page_count == most_pages(span, 192, page_shift));
-        if (plan.page_count == 0) continue;
-        const Span pages{plan.pages, std::size_t{plan.page_count} << page_shift};
-        const Span metadata{plan.metadata, plan.metadata_bytes};
-        REQUIRE_FALSE(pages.overlaps(metadata));
-        REQUIRE(pages.start % (std::size_t{1} << page_shift) == 0);
-        REQUIRE(metadata.start % 64 == 0);
-        for (const Span part : {pages, metadata}) {
-          REQUIRE(part.start >= span.start);
-          REQUIRE(part.start + part.bytes <= span.start + span.bytes);
+        for (const MetadataNeed& need : {need_of(page_shift, 192), stepped_need_of(page_shift, 192)}) {
+          const RegionPlan plan = RegionPlan::make(span, need);
+          REQUIRE(plan.page_count == most_pages(span, need));
+          if (plan.page_count == 0) continue;
+          const Span pages{plan.pages, std::size_t{plan.page_count} << page_shift};
+          const Span metadata{plan.metadata, plan.metadata_bytes};
+          REQUIRE_FALSE(pages.overlaps(metadata));
+          REQUIRE(pages.start % (std::size_t{1} << page_shift) == 0);
+          REQUIRE(metadata.start % 64 == 0);
+          for (const Span part : {pages, metadata}) {
+            REQUIRE(part.start >= span.start);
+            REQUIRE(part.start + part.bytes <= span.start + span.bytes);
+          }
         }
       }
     }
@@ -58,8 +71,8 @@ TEST_CASE("page numbers are congruent to addresses") {
   for (const std::size_t misalignment : {0U, 1U, 4096U, 12288U, 100000U}) {
     const Memory memory{1 << 20, misalignment};
     Regions regions{12};
-    const RegionPlan plan = RegionPlan::make(span_of(memory), 0, 12);
-    REQUIRE(regions.add(span_of(memory), plan, 0, false, 0) == Status::ok);
+    const RegionPlan plan = RegionPlan::make(span_of(memory), need_of(12));
+    REQUIRE(regions.add(span_of(memory), plan, need_of(12), false, 0) == Status::ok);
     const Region& region = regions.by_address(0);
     CHECK(regions.address(region.first) == plan.pages);
     CHECK((region.first.value & 0xff) == ((plan.pages >> 12) & 0xff));
@@ -73,7 +86,8 @@ TEST_CASE("regions are found by address and by number, in whatever order they ca
   for (std::uint32_t i = 0; i < max_regions; ++i) {
     const std::uint32_t place = i * 37 % max_regions;
     const Span span{reinterpret_cast<Address>(memory.start()) + place * bytes, bytes};
-    REQUIRE(regions.add(span, RegionPlan::make(span, 0, 12), 0, false, place) == Status::ok);
+    const MetadataNeed need = need_of(12, regions.table_bytes());
+    REQUIRE(regions.add(span, RegionPlan::make(span, need), need, false, place) == Status::ok);
   }
   CHECK(regions.count() == max_regions);
   CHECK(regions.given_bytes() == max_regions * bytes);
@@ -95,11 +109,11 @@ TEST_CASE("a region too many, or one that overlaps, is refused and its memory is
   const Memory memory{1 << 20};
   Regions regions{12};
   const Span first{reinterpret_cast<Address>(memory.start()) + 65536, 65536};
-  REQUIRE(regions.add(first, RegionPlan::make(first, 0, 12), 0, false, 0) == Status::ok);
+  REQUIRE(regions.add(first, RegionPlan::make(first, need_of(12)), need_of(12), false, 0) == Status::ok);
   const std::vector<char> before(static_cast<char*>(memory.start()), static_cast<char*>(memory.start()) + memory.bytes());
   for (const std::size_t offset : {0U, 32768U, 65536U, 100000U, 131071U}) {
     const Span span{reinterpret_cast<Address>(memory.start()) + offset, 65537};
-    CHECK(regions.add(span, RegionPlan::make(span, 0, 12), 0, false, 0) == Status::overlap);
+    CHECK(regions.add(span, RegionPlan::make(span, need_of(12)), need_of(12), false, 0) == Status::overlap);
   }
   CHECK(regions.count() == 1);
   CHECK(std::memcmp(before.data(), memory.start(), memory.bytes()) == 0);
@@ -112,16 +126,16 @@ TEST_CASE("a region without numbers left is refused") {
   const auto at = reinterpret_cast<Address>(metadata.start());
   const RegionPlan huge{Address{1} << 46, max_region_pages - 1, at, 0};
   const RegionPlan also_huge{Address{1} << 47, max_region_pages - 1, at + 1024, 0};
-  const RegionPlan small{Address{3} << 46, 1, at + 2048, 0};
-  CHECK(regions.add({Address{1} << 46, 1}, huge, 0, true, 0) == Status::ok);
-  CHECK(regions.add({Address{1} << 47, 1}, also_huge, 0, true, 0) == Status::ok);
-  CHECK(regions.add({Address{3} << 46, 1}, small, 0, true, 0) == Status::too_many_regions);
+  const RegionPlan small{Address{3} << 46, 1, at + 4096, 0};
+  CHECK(regions.add({Address{1} << 46, 1}, huge, need_of(9), true, 0) == Status::ok);
+  CHECK(regions.add({Address{1} << 47, 1}, also_huge, need_of(9, regions.table_bytes()), true, 0) == Status::ok);
+  CHECK(regions.add({Address{3} << 46, 1}, small, need_of(9), true, 0) == Status::too_many_regions);
 }
 
 TEST_CASE("a list keeps its order, and lets go of any page") {
   const Memory memory{1 << 18};
   Regions regions{12};
-  REQUIRE(regions.add(span_of(memory), RegionPlan::make(span_of(memory), 0, 12), 0, false, 0) == Status::ok);
+  REQUIRE(regions.add(span_of(memory), RegionPlan::make(span_of(memory), need_of(12)), need_of(12), false, 0) == Status::ok);
   const PageNumber first = regions.by_address(0).first;
   const auto page = [&](std::uint32_t i) { return first + Pages{i}; };
   Regions::List list;

@@ -58,7 +58,7 @@ TEST_CASE("compact wastes at most a quarter of a block on a size that is a multi
 
 TEST_CASE("an alignment that the nearest class does not honour goes to the next that does") {
   const std::size_t classes[] = {24, 32, 100, 104, 112, 128};
-  Options chosen;
+  Options chosen = options(Preset::classic);
   chosen.classes = classes;
   chosen.class_count = 6;
   CoreHeap heap{64, chosen};
@@ -74,7 +74,7 @@ TEST_CASE("an alignment that the nearest class does not honour goes to the next 
 
 TEST_CASE("a class list of any odd sizes routes every size to the least class that holds it") {
   const std::size_t classes[] = {9, 10, 77, 1001, 5003, 65535};
-  Options chosen;
+  Options chosen = options(Preset::classic);
   chosen.classes = classes;
   chosen.class_count = 6;
   CoreHeap heap{256, chosen};

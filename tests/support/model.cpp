@@ -123,14 +123,9 @@ bool Model::add_region() {
   return true;
 }
 
-std::size_t Model::run_alignment(std::size_t block_bytes) const {
-  const std::size_t page = setup_.page_size();
-  return setup_.layer() == HEAP_PAGE_LAYER_BUDDY ? std::bit_ceil(round_up_to(block_bytes, page)) : page;
-}
-
 Model::Block Model::expected_block(std::size_t size, std::size_t align) const {
   for (const std::size_t bytes : classes_) {
-    if (bytes >= size && bytes % align == 0 && align <= run_alignment(bytes)) return {size, align, bytes, false, 0};
+    if (bytes >= size && bytes % align == 0 && align <= setup_.page_size()) return {size, align, bytes, false, 0};
   }
   return {size, align, round_up_to(std::max<std::size_t>(size, 1), setup_.page_size()), true, 0};
 }

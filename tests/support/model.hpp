@@ -79,7 +79,6 @@ class Model {
   static void check_contents(std::uintptr_t address, const Block& block, std::size_t bytes);
   void check_statistics() const;
   void check_runs(const HeapStats& stats) const;
-  [[nodiscard]] std::size_t run_alignment(std::size_t block_bytes) const;
 
   Setup setup_;
   std::vector<std::size_t> classes_;

@@ -15,6 +15,9 @@ namespace slabheap {
 
 class BestFit {
  public:
+  [[nodiscard]] static std::size_t region_bytes(std::uint32_t /*page_count*/) { return 0; }
+  static void begin(Region& /*region*/) {}
+
   [[nodiscard]] PageNumber take(Regions& regions, Pages pages, Pages alignment);
   void give(Regions& regions, Run run);
   void withdraw(Regions& regions, PageNumber head);
@@ -23,7 +26,6 @@ class BestFit {
   [[nodiscard]] Pages reach(const Regions& regions, Run run, Kept kept) const;
   [[nodiscard]] static bool files(const Regions& regions, PageNumber head);
   [[nodiscard]] bool holds(const Regions& regions, std::uint64_t count) const;
-  [[nodiscard]] static Pages natural_alignment(Pages /*pages*/) { return {1}; }
 
  private:
   // Lengths below 16 have a bin each; above, each doubling is cut into 8 bins.
@@ -64,10 +66,15 @@ Pages BestFit::reach(const Regions& regions, Run run, Kept kept) const {
   for (Pages step{1}; start > region.first && step.count != 0; start = start - step) {
     const PageNumber last = start - Pages{1};
     const Page& page = region.page(last);
-    const bool is_free = page.kind == PageKind::free_end || page.kind == PageKind::free_run;
-    const PageNumber head = last - Pages{region.head_distances[(last - region.first).count]};
-    step = is_free ? Pages{static_cast<std::uint32_t>(page.word)} : kept(head);
-    if (!is_free && head + step != start) step = {};
+    const Pages length{static_cast<std::uint32_t>(page.word)};
+    if (page.kind == PageKind::free_end || page.kind == PageKind::free_run) {
+      step = length;
+      continue;
+    }
+    const Pages distance{region.head_distances[(last - region.first).count]};
+    const PageNumber head = page.kind == PageKind::kept_end ? start - length : last - distance;
+    step = kept(head);
+    if (head + step != start) step = {};
   }
   return end - start;
 }

@@ -2,7 +2,7 @@
 //
 // Layout of the metadata at the head of the first region, in this order and without gaps that matter:
 //
-//   Heap | Slab of each class | routing table, a byte each granule | page layer | Region | descriptors
+//   Heap | SlabFront of no slab, and of each | Slab of each | routing table, a byte each granule | page layer | Region | descriptors
 //
 // Invariants, asserted by `validate`:
 //   I1 every page of a region is exactly one of: free, part of a set, part of a large block; metadata lies outside of the pages
@@ -49,7 +49,7 @@ struct RunView {
   std::uint64_t used;  ///< a bit for each block in use
 };
 
-class Heap {
+class alignas(SlabFront) Heap {
  public:
   struct Created {
     Heap* heap;
@@ -126,9 +126,11 @@ class Heap {
   [[nodiscard]] static std::size_t own_bytes(const Configuration& configuration);
   void make_slabs(const Configuration& configuration);
 
-  [[nodiscard]] Slab* slabs() { return reinterpret_cast<Slab*>(this + 1); }
-  [[nodiscard]] const Slab* slabs() const { return reinterpret_cast<const Slab*>(this + 1); }
-  [[nodiscard]] std::size_t granule_of(std::size_t size) const { return (size + granule_mask_) >> granule_shift_; }
+  // The fronts come first, so that the fast paths find them at a distance that is known when they are compiled.
+  [[nodiscard]] SlabFront* fronts() { return reinterpret_cast<SlabFront*>(this + 1); }
+  [[nodiscard]] const SlabFront* fronts() const { return reinterpret_cast<const SlabFront*>(this + 1); }
+  [[nodiscard]] Slab* slabs() { return reinterpret_cast<Slab*>(fronts() + class_count_ + 1); }
+  [[nodiscard]] const Slab* slabs() const { return reinterpret_cast<const Slab*>(fronts() + class_count_ + 1); }
   [[nodiscard]] std::size_t class_for(std::size_t size, std::size_t align) const;
   [[nodiscard]] std::uint64_t bytes_of(std::uint64_t page_count) const { return page_count << regions().page_shift(); }
 
@@ -137,9 +139,10 @@ class Heap {
   [[nodiscard]] void* allocate_large(std::size_t size, std::size_t align);
   [[nodiscard]] bool resize_in_place(const Place& place, std::size_t new_size, std::size_t align);
 
-  template <typename Accepts>
-  [[nodiscard]] bool put_back(void* block, Accepts accepts);
-  void settle(Slab& slab, std::size_t page);
+  template <typename Accepts, typename Before, typename Behind>
+  Status put_back(void* block, Accepts accepts, Before before, Behind behind);
+  Status deallocate_from(void* block, const SlabFront& front);
+  Status settle(const Page& set);
   Status deallocate_slowly(void* block, std::size_t size, std::size_t align);
   Status free_slowly(void* block);
   Status free_at(const Place& place);
@@ -162,8 +165,7 @@ class Heap {
   Page* view_pages_ = nullptr;
   std::uint16_t* view_head_distances_ = nullptr;
   std::size_t largest_class_ = 0;
-  const std::uint8_t* class_of_granule_ = nullptr;
-  std::uint32_t granule_mask_ = 0;
+  const std::uint8_t* front_of_granule_ = nullptr;  // by (size - 1) >> granule_shift_
   std::uint8_t granule_shift_ = 0;
   std::uint8_t page_shift_;
   std::uint8_t class_count_;
@@ -178,51 +180,57 @@ class Heap {
 };
 
 [[gnu::always_inline]] inline void* Heap::allocate(std::size_t size, std::size_t align) {
-  if (size <= largest_class_) [[likely]] {
-    Slab& slab = slabs()[class_of_granule_[granule_of(size)]];
-    if (slab.serves(align)) [[likely]] {
-      if (void* block = slab.take()) [[likely]]
-        return block;
-    }
+  const std::size_t last = size - 1;  // of a request for nothing, beyond every class
+  if (last < largest_class_) [[likely]] {
+    SlabFront& front = fronts()[front_of_granule_[last >> granule_shift_]];
+    if (front.serves(align) && front.offered != 0) [[likely]]
+      return front.hand_out();
   }
   return allocate_slowly(size, align);
 }
 
-/// The fast path of both frees: a block in use, in a set of the region looked at, whose slab `accepts` it. False: nothing has
-/// changed, and the slow path finds out why.
-template <typename Accepts>
-[[gnu::always_inline]] inline bool Heap::put_back(void* block, Accepts accepts) {
+/// The fast path of both frees: a block in use, in a set of the region looked at, whose front `accepts` it. Otherwise nothing has
+/// changed, and a slow path finds out why: `before` or, given the front, `behind` that question. What is called from here is
+/// called last, so that no register has to be saved.
+template <typename Accepts, typename Before, typename Behind>
+[[gnu::always_inline]] inline Status Heap::put_back(void* block, Accepts accepts, Before before, Behind behind) {
   const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
   if (offset >= view_bytes_) [[unlikely]]
-    return false;
+    return before();
   std::size_t page = offset >> page_shift_;
   page -= view_head_distances_[page];
   Page& set = view_pages_[page];
-  Slab& slab = slabs()[set.class_index];
-  if (!accepts(slab)) [[unlikely]]
-    return false;
-  const Quotient index = slab.locate(offset - (page << page_shift_));
-  // What is not the head of a set has no blocks.
-  if (!index.exact || index.value >= set.block_count) [[unlikely]]
-    return false;
-  if ((set.word >> index.value & 1) != 0) [[unlikely]]
-    return false;
-  if (slab.put(set, index.value)) [[unlikely]]
-    settle(slab, page);
-  return true;
+  std::size_t within = offset - (page << page_shift_);
+  __asm__("" : "+r"(within));
+  SlabFront& front = fronts()[set.front];
+  if (!accepts(front)) [[unlikely]]
+    return before();
+  // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
+  const Quotient index = front.reciprocal.divide(within);
+  if (!index.exact || index.value >= max_set_blocks) [[unlikely]]
+    return behind(front);
+  const std::uint64_t used = set.word;
+  if ((used >> index.value & 1) == 0) [[unlikely]]
+    return behind(front);
+  ++front.deallocations;
+  const std::uint64_t left = used & ~(std::uint64_t{1} << index.value);
+  set.word = left;
+  if (left == 0) [[unlikely]]
+    return settle(set);
+  return Status::ok;
 }
 
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
-  const auto accepts = [=](const Slab& slab) { return slab.fits(size) && slab.serves(align); };
-  if (put_back(block, accepts)) [[likely]]
-    return Status::ok;
-  return deallocate_slowly(block, size, align);
+  return put_back(
+      block, [=](const SlabFront& front) { return front.fits(size) && front.serves(align); },
+      [=, this] { return deallocate_slowly(block, size, align); },
+      [=, this](const SlabFront& front) { return deallocate_from(block, front); });
 }
 
 [[gnu::always_inline]] inline Status Heap::free(void* block) {
-  if (put_back(block, [](const Slab&) { return true; })) [[likely]]
-    return Status::ok;
-  return free_slowly(block);
+  return put_back(
+      block, [](const SlabFront&) { return true; }, [=, this] { return free_slowly(block); },
+      [=, this](const SlabFront&) { return free_slowly(block); });
 }
 
 template <typename Visitor>
@@ -256,10 +264,10 @@ void Heap::trim(GiveBack give_back) {
     for (PageNumber head = region.first; head < touched_end;) {
       const Run run = run_at(region, head);
       Page& page = region.page(head);
-      if (page.kind == PageKind::free_run && page.countdown != given_back) {
+      if (page.kind == PageKind::free_run && page.class_index != given_back) {
         const PageNumber end = run.end() < touched_end ? run.end() : touched_end;
         give_back(region, regions().address(head), regions().bytes(end - head));
-        page.countdown = given_back;
+        page.class_index = given_back;
       }
       head = run.end();
     }

@@ -35,6 +35,7 @@ struct Options {
   std::size_t page_bytes = 0;  ///< a power of two, 512 to 65536
   PageLayerKind pages = PageLayerKind::buddy;
   bool has_pages = false;  ///< whether `pages` counts, or the preset's page layer
+  bool has_cache = true;   ///< whether freed runs are kept a while, see RunCache
   Hooks hooks;
   Owner owner;
 };
@@ -46,6 +47,7 @@ struct Configuration {
   std::size_t set_blocks;  ///< 0: snug, see SetShape
   unsigned page_shift;
   PageLayerKind pages;
+  bool has_cache = true;
 };
 
 /// What is wrong with the options, as a sentence without a full stop; null if nothing is.

@@ -12,6 +12,8 @@ namespace slabheap {
 enum class PageKind : std::uint8_t {
   inner = 0,  ///< not a head: inside a run, or never used
   free_run,   ///< head of a free run
+  kept_run,   ///< head of a free run that the page layer does not know of, see RunCache
+  kept_end,   ///< last page of a kept run of two pages or more, or once was
   free_end,   ///< last page of a free run of two pages or more; kept by best fit only
   set,        ///< head of a set
   large,      ///< head of a large block
@@ -19,16 +21,19 @@ enum class PageKind : std::uint8_t {
 };
 
 struct Page {
-  /// set: its free blocks, one bit each · free_run, free_end, large: the run's length in pages · hint: number of a head
+  /// set: its blocks in use, one bit each (see Slab) · free_run, free_end, kept_run, kept_end, large: the run's length in pages · hint: number of a head
   std::uint64_t word;
   /// The next page on the list that this one is on; the previous one stands in the region's `previous`.
   PageNumber next;
   PageKind kind;
-  std::uint8_t class_index;  ///< set: its size class
+  std::uint8_t class_index;  ///< set: its size class · free run: `given_back`, or 0
   std::uint8_t block_count;  ///< blocks of a set; 0 if and only if this is not the head of a set
-  std::uint8_t countdown;    ///< set: frees until it has to move, see Slab · free run: `given_back`, or 0
+  std::uint8_t front;        ///< set: the SlabFront that frees go by, `no_front` where the slow path has to see them
 };
 static_assert(sizeof(Page) == 16, "the fast paths index descriptors by a shift");
+
+/// The front of no slab: it accepts no free, so whatever is not the head of a set is refused by it, too.
+inline constexpr std::uint8_t no_front = 0;
 
 /// Marks a free run whose memory went back to the OS and has not been used since.
 inline constexpr std::uint8_t given_back = 1;

@@ -4,6 +4,7 @@
 #include "slabheap/core/best_fit.hpp"
 #include "slabheap/core/buddy.hpp"
 #include "slabheap/core/regions.hpp"
+#include "slabheap/core/run_cache.hpp"
 
 namespace slabheap {
 
@@ -12,13 +13,17 @@ enum class PageLayerKind : std::uint32_t { buddy, best_fit };
 class PageAllocator {
  public:
   /// `layer_memory` holds `layer_bytes(kind)` bytes, aligned for any type.
-  PageAllocator(unsigned page_shift, PageLayerKind kind, void* layer_memory);
+  PageAllocator(unsigned page_shift, PageLayerKind kind, bool has_cache, void* layer_memory);
 
   /// What the state of a layer takes, rounded up to the alignment of any type.
   [[nodiscard]] static std::size_t layer_bytes(PageLayerKind kind);
 
+  /// What decides how much metadata the first region takes, with so many bytes in front of it.
+  [[nodiscard]] static MetadataNeed first_need(std::size_t extra, unsigned page_shift, PageLayerKind kind);
+  /// The same of the next region.
+  [[nodiscard]] MetadataNeed next_need() const { return first_need(regions_.table_bytes(), regions_.page_shift(), kind_); }
   /// Adds a region (see Regions::add) and files its pages as one free run.
-  [[nodiscard]] Status add(Span span, const RegionPlan& plan, std::size_t extra, bool is_zero, std::uint32_t tag);
+  [[nodiscard]] Status add(Span span, const RegionPlan& plan, const MetadataNeed& need, bool is_zero, std::uint32_t tag);
 
   /// The first of so many pages, its number and address a multiple of `alignment` pages; `no_page` if no free run holds them. The
   /// caller owns them and says so in the head's descriptor.
@@ -30,20 +35,23 @@ class PageAllocator {
   /// Takes back everything. `run_at(region, head)` gives the run of any head.
   template <typename RunAt>
   void give_all(RunAt run_at);
+  /// Gives the runs kept in the cache to the layer.
+  void empty_cache();
 
   [[nodiscard]] Regions& regions() { return regions_; }
   [[nodiscard]] const Regions& regions() const { return regions_; }
   [[nodiscard]] PageLayerKind kind() const { return kind_; }
   [[nodiscard]] std::uint64_t used_pages() const { return used_pages_; }
   [[nodiscard]] std::uint64_t peak_pages() const { return peak_pages_; }
+  /// Whether less than half of the pages are in use.
+  [[nodiscard]] bool is_roomy() const { return 2 * used_pages_ < regions_.page_count(); }
   [[nodiscard]] Pages longest() const;
   /// As `longest`, if `run` were given, and every run next to it whose head `kept` gives a length for.
   template <typename Kept>
   [[nodiscard]] Pages reach(Run run, Kept kept) const {
     return with_layer(*this, [&](const auto& layer) { return layer.reach(regions_, run, kept); });
   }
-  /// The alignment that a run of so many pages always has.
-  [[nodiscard]] Pages natural_alignment(Pages pages) const;
+  [[nodiscard]] const RunCache& cache() const { return cache_; }
   /// I3 for one free run, and for the files as a whole.
   [[nodiscard]] bool files(PageNumber head) const;
   [[nodiscard]] bool holds(std::uint64_t free_runs) const;
@@ -51,17 +59,43 @@ class PageAllocator {
  private:
   template <typename Self, typename Function>
   static decltype(auto) with_layer(Self& self, Function function);
-  void count_taken(Run run);
+  void count_used(Pages pages);
+  void note_touched(Run run);
+  [[nodiscard]] PageNumber take_from_layer(Pages pages, Pages alignment);
+  void give_to_layer(Run run);
 
-  Regions regions_;
-  PageLayerKind kind_;
-  void* layer_;  // a Buddy or a BestFit, as kind_ says
   std::uint64_t used_pages_ = 0;
   std::uint64_t peak_pages_ = 0;
+  RunCache cache_;
+  Regions regions_;
+  void* layer_;  // a Buddy or a BestFit, as kind_ says
+  PageLayerKind kind_;
+  bool has_cache_;
 };
+
+inline void PageAllocator::count_used(Pages pages) {
+  used_pages_ += pages.count;
+  if (used_pages_ > peak_pages_) peak_pages_ = used_pages_;
+}
+
+inline PageNumber PageAllocator::take(Pages pages, Pages alignment) {
+  // What a run that is kept is aligned to, is not known.
+  PageNumber head = alignment.count == 1 ? cache_.take(regions_, pages) : no_page;
+  if (head == no_page) [[unlikely]]
+    head = take_from_layer(pages, alignment);
+  if (head != no_page) count_used(pages);
+  return head;
+}
+
+inline void PageAllocator::give(Run run) {
+  used_pages_ -= run.pages.count;
+  if (!cache_.keep(regions_, run)) [[unlikely]]
+    give_to_layer(run);
+}
 
 template <typename RunAt>
 void PageAllocator::give_all(RunAt run_at) {
+  cache_.forget_all();
   with_layer(*this, [&](auto& layer) {
     for (std::uint32_t i = 0; i < regions_.count(); ++i) {
       Region& region = regions_.by_address(i);
@@ -72,6 +106,7 @@ void PageAllocator::give_all(RunAt run_at) {
         if (page.kind == PageKind::free_run) layer.withdraw(regions_, head);
         page.kind = PageKind::inner;
         page.block_count = 0;
+        page.front = no_front;
         head = end;
       }
       layer.give(regions_, region.run());

@@ -13,7 +13,11 @@ namespace slabheap {
 
 template <typename Layer>
 concept PageLayer = requires(Layer layer, const Layer constant, Regions& regions, Run run, PageNumber head, Pages pages,
-                             Pages (*kept)(PageNumber)) {
+                             Pages (*kept)(PageNumber), Region& region) {
+  /// What the layer keeps of a region of so many pages, at `Region::layer`.
+  { Layer::region_bytes(std::uint32_t{}) } -> std::same_as<std::size_t>;
+  /// Begins to keep it, in memory that is zero: no page of the region is free.
+  { Layer::begin(region) } -> std::same_as<void>;
   /// The first of `pages` pages that start on a multiple of the second count, a power of two; `no_page` if no free run holds
   /// such. What the run has beyond them stays free. Their descriptors are as after `withdraw`.
   { layer.take(regions, pages, pages) } -> std::same_as<PageNumber>;
@@ -29,8 +33,6 @@ concept PageLayer = requires(Layer layer, const Layer constant, Regions& regions
   { constant.files(regions, head) } -> std::same_as<bool>;
   /// Whether the files hold exactly `count` runs and every link is sound.
   { constant.holds(regions, std::uint64_t{}) } -> std::same_as<bool>;
-  /// The alignment, in pages, that a run of so many pages always has.
-  { Layer::natural_alignment(pages) } -> std::same_as<Pages>;
 };
 
 /// Whether a page number may be followed as the head of a free run; for lists in damaged metadata.

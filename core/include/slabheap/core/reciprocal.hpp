@@ -17,6 +17,8 @@ struct Quotient {
 
 class Reciprocal {
  public:
+  /// Divides nothing: no quotient is exact.
+  constexpr Reciprocal() = default;
   /// `divisor` is at least 2 and below 2^32.
   explicit constexpr Reciprocal(std::uint32_t divisor) : word_{of(divisor)} {}
 
@@ -27,6 +29,7 @@ class Reciprocal {
     const Product product = static_cast<Product>(word_) * dividend;
     return {static_cast<std::size_t>(product >> 64), static_cast<std::uint64_t>(product) < word_};
 #else
+    if (word_ == 0) return {0, false};
     return {dividend / static_cast<std::uint32_t>(word_), dividend % static_cast<std::uint32_t>(word_) == 0};
 #endif
   }
@@ -40,7 +43,7 @@ class Reciprocal {
 #endif
   }
 
-  std::uint64_t word_;
+  std::uint64_t word_ = 0;
 };
 
 }  // namespace slabheap

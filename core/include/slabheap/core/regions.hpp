@@ -18,6 +18,15 @@ struct Span {
   [[nodiscard]] constexpr bool overlaps(Span other) const { return holds(other.start) || other.holds(start); }
 };
 
+/// What decides how much metadata a region takes.
+struct MetadataNeed {
+  std::size_t extra;                               ///< in front of the region's own
+  unsigned page_shift;                             ///< log2 of the bytes of a page
+  std::size_t (*layer_bytes)(std::uint32_t pages);  ///< of the page layer: no more for fewer pages
+
+  [[nodiscard]] std::size_t bytes(std::size_t page_count) const;
+};
+
 /// How a span is divided. Metadata goes to whichever end of the span leaves more pages, the beginning if both leave as many.
 struct RegionPlan {
   Address pages = 0;  ///< address of the first page, a multiple of a page
@@ -25,13 +34,13 @@ struct RegionPlan {
   Address metadata = 0;
   std::size_t metadata_bytes = 0;
 
-  /// Plans for `extra` bytes in front of the region's own metadata. A plan of no pages means that the span is too small.
-  [[nodiscard]] static RegionPlan make(Span span, std::size_t extra, unsigned page_shift);
+  /// A plan of no pages means that the span is too small.
+  [[nodiscard]] static RegionPlan make(Span span, const MetadataNeed& need);
 };
 
 /// A region. It stands in its own metadata, in front of its descriptors.
 struct Region {
-  // What the fast paths read (see PageView).
+  // What the fast paths read (see Heap).
   Address pages_start;  ///< address of the first page
   std::size_t pages_bytes;
   Page* pages;                    ///< a descriptor for each page
@@ -40,16 +49,24 @@ struct Region {
   PageNumber* previous;  ///< backward links of the list that a page is on
   PageNumber first;
   std::uint32_t page_count;
-  std::uint32_t touched;  ///< pages from here to the end have never been handed out
-  std::uint32_t tag;      ///< the owner's; the heap carries it and does not read it
+  std::uint32_t touched;       ///< pages from here to the end have never been handed out
+  std::uint32_t tag;           ///< the owner's; the heap carries it and does not read it
+  void* layer;                 ///< what the page layer keeps of this region
+  PageNumber fresh;            ///< the page layer's: see Buddy
+  std::uint8_t longest_order;  ///< log2 of the longest aligned run that is free, `no_order` if there is none; kept by the buddy only
   Span given;
   std::size_t metadata_bytes;
 
   [[nodiscard]] Run run() const { return {first, {page_count}}; }
+  [[nodiscard]] PageNumber end() const { return first + Pages{page_count}; }
   [[nodiscard]] Page& page(PageNumber number) { return pages[(number - first).count]; }
   [[nodiscard]] const Page& page(PageNumber number) const { return pages[(number - first).count]; }
   [[nodiscard]] bool holds_page(Address address) const { return address - pages_start < pages_bytes; }
+  /// Makes every page of a new set lead to its head.
+  void mark_distances(Run set);
 };
+
+inline constexpr std::uint8_t no_order = 0xff;
 
 /// All regions of a heap, and the lists that are threaded through their descriptors.
 class Regions {
@@ -63,17 +80,19 @@ class Regions {
 
   explicit Regions(unsigned page_shift);
 
-  /// Makes a region of `span` as planned and numbers its pages. `extra` is as it was for the plan. Writes every byte of the
-  /// metadata unless it `is_zero` already. Refuses overlap and exhaustion of numbers without touching the span.
-  [[nodiscard]] Status add(Span span, const RegionPlan& plan, std::size_t extra, bool is_zero, std::uint32_t tag);
+  /// Bytes in front of the metadata of the next region that the table of several regions takes: of the second's.
+  [[nodiscard]] std::size_t table_bytes() const { return count_ == 1 ? sizeof(Table) : 0; }
+  /// Makes a region of `span` as planned for `need` and numbers its pages. Writes every byte of the metadata but the extra unless it
+  /// `is_zero` already. Refuses overlap and exhaustion of numbers without touching the span.
+  [[nodiscard]] Status add(Span span, const RegionPlan& plan, const MetadataNeed& need, bool is_zero, std::uint32_t tag);
 
   [[nodiscard]] std::uint32_t count() const { return count_; }
   /// The region at `index` in order of address.
-  [[nodiscard]] Region& by_address(std::uint32_t index) const { return *regions_[index]; }
+  [[nodiscard]] Region& by_address(std::uint32_t index) const { return count_ == 1 ? *first_ : *table_->regions[index]; }
   /// The region whose given memory holds the address, or null. A binary search.
   [[nodiscard]] Region* find(Address address) const;
   /// The region of a page that exists. Constant time.
-  [[nodiscard]] Region& of(PageNumber number) const { return *regions_[chunk_owner_[number.value >> chunk_shift]]; }
+  [[nodiscard]] Region& of(PageNumber number) const { return by_address(chunk_owner_[number.value >> chunk_shift]); }
   /// Whether there is such a page; for numbers that may come from damaged metadata.
   [[nodiscard]] bool has(PageNumber number) const;
 
@@ -89,6 +108,15 @@ class Regions {
   [[nodiscard]] std::uint64_t page_count() const { return page_count_; }
   /// The pages behind the last of each region that was ever handed out.
   [[nodiscard]] std::uint64_t untouched_pages() const;
+
+  /// Remembers the longest order of a region.
+  void set_longest_order(Region& region, std::uint8_t order);
+  /// The first of the regions, by address, whose longest order is the least that is not below this one; null if there is none.
+  [[nodiscard]] Region* with_order(unsigned order) const;
+  /// The longest order of all regions, `no_order` if none has one.
+  [[nodiscard]] std::uint8_t longest_order() const;
+  /// Whether the table says of each region what the region says.
+  [[nodiscard]] bool orders_are_noted() const;
 
   void push_back(List& list, PageNumber number);
   void push_front(List& list, PageNumber number);
@@ -112,16 +140,27 @@ class Regions {
 
  private:
   // Numbers are dealt in chunks, so that one look finds the region of a number. A region starts on a chunk of its own.
-  static constexpr unsigned chunk_shift = 25;
-  static constexpr std::uint32_t chunk_count = 128;
+  static constexpr unsigned chunk_shift = 26;
+  static constexpr std::uint32_t chunk_count = 64;
   static constexpr std::uint8_t no_region = 0xff;
+  static constexpr unsigned order_count = 32;
   static_assert(std::uint64_t{chunk_count} << chunk_shift == std::uint64_t{1} << 32, "chunks cover every page number");
+  static_assert(chunk_count >= max_regions, "there is a chunk for each region");
+
+  /// What only a heap of several regions wants.
+  struct Table {
+    Region* regions[max_regions];             // ascending by address
+    std::uint64_t with_longest[order_count];  // of each order, a bit for each region whose longest it is
+    std::uint32_t orders;                     // bit k: with_longest[k] is not zero
+  };
 
   [[nodiscard]] PageNumber number_for(Address pages, std::uint32_t page_count) const;
   void insert(Region* region, std::uint32_t place);
+  void note_orders();
 
-  Region* regions_[max_regions];           // ascending by address
-  std::uint8_t chunk_owner_[chunk_count];  // indices into regions_, or no_region
+  Region* first_ = nullptr;                // the only region, as long as there is one
+  Table* table_ = nullptr;                 // null as long as there is one region
+  std::uint8_t chunk_owner_[chunk_count];  // indices by address, or no_region
   std::uint32_t count_ = 0;
   unsigned page_shift_;
   std::uint64_t page_count_ = 0;

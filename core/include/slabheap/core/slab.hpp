@@ -1,4 +1,4 @@
-// A slab: all sets of one size class. A set is a run of pages cut into at most 64 blocks; its free blocks are the bits of one
+// A slab: all sets of one size class. A set is a run of pages cut into at most 64 blocks; its blocks in use are the bits of one
 // word.
 //
 // Where a set stands:
@@ -8,11 +8,15 @@
 // An empty set that is not current goes back to the page layer; an empty current one is kept back, one a slab, until something
 // else has a free block to offer or the heap wants its pages.
 //
-// `Page::countdown` spares the free path a look at what a set was before: it counts the frees until the set has to move. That is
-// the number of used blocks (then the set is empty), but 1 for an unlisted set, which is listed by its next free.
+// The free blocks of the current set are offered all at once, and handed out from a word beside the slab: so a block that is freed
+// is not the next one allocated, and neither has to wait for the other. What is freed meanwhile is offered when nothing is left.
 //
-// I4: a set's word has no bit beyond its blocks; a set is listed if and only if it has a used and a free block and is not
-// current; an empty set is current.
+// Freeing goes by the front that the set names. A set that is left full names no front; so its next free takes the slow path,
+// which lists it.
+//
+// I4: a set's word has no bit beyond its blocks; only free blocks of the current set are offered; a set is listed if and only if it
+// has a used and a free block and is not current; an empty set is current; a set names its slab's front if and only if it is
+// current or listed.
 #pragma once
 
 #include "slabheap/core/page_allocator.hpp"
@@ -31,45 +35,64 @@ struct SetShape {
   [[nodiscard]] static SetShape aim(std::size_t block_bytes, std::size_t set_blocks, unsigned page_shift);
 };
 
-/// The bits of a set with all its blocks free.
-[[nodiscard]] constexpr std::uint64_t all_free(std::uint32_t blocks) {
+/// The bits of so many blocks, at most 64.
+[[nodiscard]] constexpr std::uint64_t all_blocks(std::uint32_t blocks) {
   return blocks == 0 ? 0 : ~std::uint64_t{0} >> (max_set_blocks - blocks);
 }
 
-/// Whether no block of a set is in use.
-[[nodiscard]] constexpr bool is_empty(const Page& set) { return set.word == all_free(set.block_count); }
+/// What the fast paths touch of a slab: one cache line.
+struct alignas(64) SlabFront {
+  std::uint64_t offered = 0;               // blocks of the current set to hand out, one bit each
+  Page* current = nullptr;                 // the current set
+  Address current_start = 0;               // the address of its first block
+  std::uint32_t block_bytes = 0;
+  std::uint32_t alignment = 1;             // of every block
+  std::size_t smallest = ~std::size_t{0};  // the least request that routes here by size alone
+  std::size_t size_span = 0;               // and how far it is from there to the largest
+  Reciprocal reciprocal;                   // of block_bytes
+  std::uint64_t deallocations = 0;
+
+  /// Whether a request of this alignment, if its size routes here, is served here: a power of two that every block honours.
+  [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | alignment)) == 0; }
+  /// Whether a request of this size routes here by size alone.
+  [[nodiscard]] bool fits(std::size_t size) const { return size - smallest <= size_span; }
+  /// The first of the blocks offered, of which there must be one.
+  [[nodiscard]] void* hand_out();
+};
+static_assert(sizeof(SlabFront) == 64, "fronts are found by a shift");
+
+[[gnu::always_inline]] inline void* SlabFront::hand_out() {
+  const std::uint64_t blocks = offered;
+  const std::uint64_t left = blocks & (blocks - 1);
+  offered = left;
+  current->word |= blocks ^ left;
+  return reinterpret_cast<void*>(current_start + static_cast<std::uint32_t>(std::countr_zero(blocks)) * block_bytes);
+}
 
 class Slab {
  public:
   /// `smallest` is the least request that routes here by size alone.
-  Slab(std::uint8_t index, std::size_t block_bytes, std::size_t smallest, std::size_t set_blocks, const PageAllocator& pages);
+  Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, std::size_t set_blocks,
+       const PageAllocator& pages);
 
-  /// Whether a request of this alignment, if its size routes here, is served here: a power of two that every block honours.
-  [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | beyond_alignment_)) == 0; }
-  /// Whether a request of this size routes here by size alone.
-  [[nodiscard]] bool fits(std::size_t size) const { return size - smallest_ <= size_span_; }
-
-  /// A block of the current set, or null if it has none.
-  [[nodiscard]] void* take();
-  /// Where in a set an offset falls.
-  [[nodiscard]] Quotient locate(std::size_t offset) const { return reciprocal_.divide(offset); }
-  /// Frees a block in use. True asks for `settle`.
-  [[nodiscard]] bool put(Page& set, std::size_t block);
-
-  /// Makes a set with a free block current: a listed one, or a new one. False: there is no memory, and nothing has changed.
+  /// Makes the front offer a block: of the current set again, of a listed one, or of a new one. False: there is no memory, and
+  /// nothing has changed.
   [[nodiscard]] bool refill(PageAllocator& pages);
-  /// Moves a set whose countdown has ended to where it belongs.
+  /// Frees a block in use.
+  void put(PageAllocator& pages, PageNumber set, std::size_t block);
+  /// Moves a set to where it belongs after a free that left its word without a bit, or that went by no front.
   void settle(PageAllocator& pages, PageNumber set);
   /// Gives the empty set kept back, if there is one, to the page layer; returns its pages.
   Pages release_kept(PageAllocator& pages);
   /// Forgets every set, all blocks counted as freed. The caller gives the runs back.
   void forget_all();
 
-  [[nodiscard]] std::size_t block_bytes() const { return block_bytes_; }
-  [[nodiscard]] std::size_t alignment() const { return ~beyond_alignment_ + 1; }
-  [[nodiscard]] std::uint64_t allocations() const { return allocations_; }
-  [[nodiscard]] std::uint64_t deallocations() const { return deallocations_; }
-  [[nodiscard]] std::uint64_t used_blocks() const { return allocations_ - deallocations_; }
+  [[nodiscard]] const SlabFront& front() const { return *front_; }
+  [[nodiscard]] std::size_t block_bytes() const { return front_->block_bytes; }
+  [[nodiscard]] std::size_t alignment() const { return front_->alignment; }
+  [[nodiscard]] std::uint64_t allocations() const { return offered_blocks_ - bit_count(front_->offered); }
+  [[nodiscard]] std::uint64_t deallocations() const { return front_->deallocations; }
+  [[nodiscard]] std::uint64_t used_blocks() const { return allocations() - deallocations(); }
   [[nodiscard]] std::uint64_t total_blocks() const { return total_blocks_; }
   [[nodiscard]] std::uint32_t set_count() const { return sets_; }
   [[nodiscard]] Pages pages() const { return pages_; }
@@ -81,49 +104,31 @@ class Slab {
   [[nodiscard]] Run run_of(PageNumber set, const Page& page, unsigned page_shift) const;
 
  private:
+  [[nodiscard]] std::uint8_t front_index() const { return static_cast<std::uint8_t>(index_ + 1); }
+  [[nodiscard]] std::uint64_t free_in_current() const;
+  void offer(std::uint64_t blocks);
   void make_current(const PageAllocator& pages, PageNumber set);
+  void leave_current(PageAllocator& pages);
   void drop_current();
+  [[nodiscard]] bool has_enough(const PageAllocator& pages, PageNumber set) const;
+  [[nodiscard]] PageNumber take_listed(PageAllocator& pages);
+  void list(PageAllocator& pages, PageNumber set);
   [[nodiscard]] PageNumber grow(PageAllocator& pages);
   void release(PageAllocator& pages, PageNumber set);
   void settle_empty(PageAllocator& pages, PageNumber set);
 
-  // What the fast paths touch, one cache line.
-  Page* current_;
-  Address current_start_ = 0;
-  Reciprocal reciprocal_;
-  std::size_t beyond_alignment_;  // the bits of an alignment that blocks do not honour
-  std::uint64_t allocations_ = 0;
-  std::uint64_t deallocations_ = 0;
-  std::uint32_t block_bytes_;
-  std::uint32_t smallest_;
-  std::uint32_t size_span_;
-
-  std::uint32_t listed_ = 0;
+  SlabFront* front_;
+  std::uint64_t offered_blocks_ = 0;  // how many were ever offered
+  std::uint64_t total_blocks_ = 0;
   PageNumber current_number_ = no_page;
   Regions::List partial_;
-  Pages set_pages_;  // the shape that a set aims at: pages, and blocks
-  std::uint8_t set_blocks_;
-  std::uint8_t index_;
+  std::uint32_t listed_ = 0;
   std::uint32_t sets_ = 0;
   Pages pages_;
-  std::uint64_t total_blocks_ = 0;
+  Pages set_pages_;  // the shape that a set aims at: pages, and blocks
+  std::uint8_t set_blocks_;
+  std::uint8_t enough_;  // free blocks that make it worth while to turn to a set
+  std::uint8_t index_;
 };
-
-[[gnu::always_inline]] inline void* Slab::take() {
-  Page& set = *current_;
-  const std::uint64_t free = set.word;
-  if (free == 0) [[unlikely]]
-    return nullptr;
-  set.word = free & (free - 1);
-  ++set.countdown;
-  ++allocations_;
-  return reinterpret_cast<void*>(current_start_ + static_cast<std::size_t>(std::countr_zero(free)) * block_bytes_);
-}
-
-[[gnu::always_inline]] inline bool Slab::put(Page& set, std::size_t block) {
-  set.word |= std::uint64_t{1} << block;
-  ++deallocations_;
-  return --set.countdown == 0;
-}
 
 }  // namespace slabheap

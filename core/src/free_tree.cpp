@@ -1,0 +1,98 @@
+#include "slabheap/core/free_tree.hpp"
+
+namespace slabheap {
+namespace {
+
+/// Words of a level above one of so many.
+std::uint64_t words_above(std::uint64_t words) { return (words + 63) >> 6; }
+
+std::uint64_t bit_of(std::uint64_t index) { return std::uint64_t{1} << (index & 63); }
+
+}  // namespace
+
+// Pages whose count is not above 2^k lie in at most two runs of order k. So the tree has two nodes of that order, twice as many
+// of each order below, and the leaves start at the left end of the first.
+
+std::size_t FreeTree::bytes_for(std::uint32_t page_count) {
+  std::uint64_t words = words_above(std::uint64_t{2} << leaf_depth(page_count));
+  std::uint64_t all_words = words;
+  while (words > 1) all_words += words = words_above(words);
+  return sizeof(FreeTree) + static_cast<std::size_t>(all_words) * sizeof(std::uint64_t);
+}
+
+FreeTree::FreeTree(Run pages) : depth_{leaf_depth(pages.pages.count)} {
+  const std::uint64_t left_end = round_down(std::uint64_t{pages.first.value}, std::size_t{1} << (depth_ - 1));
+  leaves_ = (std::uint64_t{1} << depth_) - left_end;
+  std::uint64_t words = words_above(std::uint64_t{2} << depth_);
+  std::uint64_t start = 0;
+  for (std::uint32_t& level_start : level_starts_) {
+    level_start = static_cast<std::uint32_t>(start);
+    start += words;
+    words = words_above(words);
+  }
+}
+
+void FreeTree::set(TreeNode node, unsigned order) {
+  const unsigned last = root_level(depth_ - order);
+  orders_ |= 1U << order;
+  for (unsigned level = 0;; ++level) {
+    std::uint64_t& word = words()[level_starts_[level] + (node >> word_shift)];
+    const bool was_clear = word == 0;
+    word |= bit_of(node);
+    if (level == last || !was_clear) return;
+    node >>= word_shift;
+  }
+}
+
+void FreeTree::clear(TreeNode node, unsigned order) {
+  const unsigned last = root_level(depth_ - order);
+  for (unsigned level = 0;; ++level) {
+    std::uint64_t& word = words()[level_starts_[level] + (node >> word_shift)];
+    word &= ~bit_of(node);
+    if (level == last) {
+      if ((word & root_mask(depth_ - order)) == 0) orders_ &= ~(1U << order);
+      return;
+    }
+    if (word != 0) return;
+    node >>= word_shift;
+  }
+}
+
+PageNumber FreeTree::lowest(unsigned order) const {
+  const unsigned depth = depth_ - order;
+  unsigned level = root_level(depth);
+  std::uint64_t node = static_cast<unsigned>(std::countr_zero(words()[level_starts_[level]] & root_mask(depth)));
+  while (level-- > 0) {
+    const std::uint64_t word = words()[level_starts_[level] + node];
+    node = node << word_shift | static_cast<unsigned>(std::countr_zero(word));
+  }
+  return {static_cast<std::uint32_t>((node << order) - leaves_)};
+}
+
+std::uint64_t FreeTree::count_below(unsigned level, std::uint64_t index) const {
+  std::uint64_t word = words()[level_starts_[level] + index];
+  if (level == 0) return bit_count(word);
+  std::uint64_t sum = 0;
+  for (; word != 0; word &= word - 1) {
+    const std::uint64_t below = count_below(level - 1, index << word_shift | static_cast<unsigned>(std::countr_zero(word)));
+    if (below == 0) return ~std::uint64_t{0} >> 1;  // no tree has so many
+    sum += below;
+  }
+  return sum;
+}
+
+std::uint64_t FreeTree::count() const {
+  std::uint64_t sum = 0;
+  for (unsigned level = 0; level <= root_level(depth_); ++level) {
+    // Of each level, the first word is the root of some depths; what lies below it is counted for those alone.
+    std::uint64_t roots = words()[level_starts_[level]] & ~std::uint64_t{1};
+    if (level == 0) {
+      sum += bit_count(roots);
+      continue;
+    }
+    for (; roots != 0; roots &= roots - 1) sum += count_below(level - 1, static_cast<unsigned>(std::countr_zero(roots)));
+  }
+  return sum;
+}
+
+}  // namespace slabheap
