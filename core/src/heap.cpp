@@ -103,6 +103,14 @@ std::size_t Heap::usable_size(std::size_t size, std::size_t align) const {
   return index != no_class ? slabs()[index].block_bytes() : regions().pages_for(size) << page_shift_;
 }
 
+/// A large block of a run that is kept, or null.
+void* Heap::allocate_kept(std::size_t size) {
+  const std::size_t count = ((size - 1) >> page_shift_) + 1;
+  if (count > RunCache::max_run_pages) return nullptr;
+  const PageNumber head = large_.take_kept(pages_, {static_cast<std::uint32_t>(count)});
+  return head == no_page ? nullptr : reinterpret_cast<void*>(regions().address(head));
+}
+
 void* Heap::allocate_large(std::size_t size, std::size_t align) {
   const std::size_t count = regions().pages_for(size);
   const std::size_t alignment = regions().pages_for(align);
@@ -119,15 +127,23 @@ void* Heap::try_to_allocate(std::size_t size, std::size_t align) {
 }
 
 /// Everything that is kept back is given up before a request fails.
-void* Heap::allocate_slowly(std::size_t size, std::size_t align) {
-  if (!is_valid(size, align)) return nullptr;
-  void* block = try_to_allocate(size, align);
-  if (block == nullptr && release_kept() != 0) block = try_to_allocate(size, align);
+void* Heap::allocate_again(std::size_t size, std::size_t align) {
+  void* block = nullptr;
+  if (release_kept() != 0) block = try_to_allocate(size, align);
   if (block == nullptr && hooks_.out_of_memory != nullptr && hooks_.out_of_memory(*this, size, align)) {
     block = try_to_allocate(size, align);
   }
   if (block == nullptr) ++failed_allocations_;
   return block;
+}
+
+void* Heap::allocate_slowly(std::size_t size, std::size_t align) {
+  if (!is_valid(size, align)) return nullptr;
+  if (size > largest_class_ && align <= regions().page_bytes()) {
+    if (void* block = allocate_kept(size)) return block;
+  }
+  void* block = try_to_allocate(size, align);
+  return block != nullptr ? block : allocate_again(size, align);
 }
 
 void* Heap::allocate_zeroed(std::size_t size, std::size_t align) {

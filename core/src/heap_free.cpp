@@ -83,7 +83,7 @@ Status Heap::settle(const Page& set) {
 Status Heap::free_at(const Place& place) {
   if (place.region != view_) look_at(*place.region);
   if (place.slab == nullptr) {
-    large_.give(pages_, place.head);
+    large_.give(pages_, *place.region, place.head);
   } else {
     place.slab->put(pages_, place.head, place.block);
   }
@@ -96,7 +96,20 @@ Status Heap::free_slowly(void* block) {
   return place.status == Status::ok ? free_at(place) : refuse(block, place.status);
 }
 
+/// Whether a large block of this layout starts so far from the first page of the region looked at.
+bool Heap::is_large(Address offset, std::size_t size, std::size_t align) const {
+  if (offset >= view_bytes_ || (offset & (regions().page_bytes() - 1)) != 0 || size <= largest_class_) return false;
+  const Page& page = view_pages_[offset >> page_shift_];
+  if (page.kind != PageKind::large || page.word != ((size - 1) >> page_shift_) + 1) return false;
+  return is_power_of_two(align) && ((view_start_ + offset) & (align - 1)) == 0;
+}
+
 Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align) {
+  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
+  if (is_large(offset, size, align)) [[likely]] {
+    large_.give(pages_, *view_, view_->first + Pages{static_cast<std::uint32_t>(offset >> page_shift_)});
+    return Status::ok;
+  }
   if (block == nullptr) return Status::ok;
   if (!is_power_of_two(align)) return refuse(block, Status::invalid_argument);
   const Place place = place_of(reinterpret_cast<Address>(block));

@@ -25,6 +25,12 @@ std::uint64_t Heap::slab_used_bytes() const {
   return bytes;
 }
 
+std::uint64_t Heap::slab_total_bytes() const {
+  std::uint64_t pages = 0;
+  for (std::size_t i = 0; i < class_count_; ++i) pages += slabs()[i].pages().count;
+  return bytes_of(pages);
+}
+
 /// The longest run that a request could get: runs in the cache and sets that are kept back empty count as free, because they are
 /// given up before one fails.
 Pages Heap::longest_free() const {
@@ -50,10 +56,8 @@ Pages Heap::longest_free() const {
 
 Stats Heap::stats() const {
   Stats stats{};
-  std::uint64_t lent_pages = 0;
   for (std::size_t i = 0; i < class_count_; ++i) {
     const Slab& slab = slabs()[i];
-    lent_pages += slab.pages().count;
     stats.live_blocks += slab.used_blocks();
     stats.allocations += slab.allocations();
     stats.deallocations += slab.deallocations();
@@ -64,10 +68,10 @@ Stats Heap::stats() const {
 
   // I2: slab total + buddy total = total; slab used + buddy used = used
   stats.total_bytes = total_bytes();
-  stats.slab_total_bytes = bytes_of(lent_pages);
+  stats.slab_total_bytes = slab_total_bytes();
   stats.slab_used_bytes = slab_used_bytes();
   stats.buddy_total_bytes = stats.total_bytes - stats.slab_total_bytes;
-  stats.buddy_used_bytes = bytes_of(large_.pages().count);
+  stats.buddy_used_bytes = large_bytes();
   stats.used_bytes = stats.slab_used_bytes + stats.buddy_used_bytes;
   stats.available_bytes = stats.total_bytes - stats.used_bytes;
 

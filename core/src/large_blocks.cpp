@@ -25,21 +25,8 @@ PageNumber LargeBlocks::head_of(const Region& region, PageNumber page) {
 
 PageNumber LargeBlocks::take(PageAllocator& pages, Pages count, Pages alignment) {
   const PageNumber head = pages.take(count, alignment);
-  if (head == no_page) return no_page;
-  Region& region = pages.regions().of(head);
-  region.page(head).kind = PageKind::large;
-  region.page(head).word = count.count;
-  leave_hints(region, {head, count});
-  ++allocations_;
-  pages_ += count;
+  if (head != no_page) begin(pages.regions().of(head), {head, count});
   return head;
-}
-
-void LargeBlocks::give(PageAllocator& pages, PageNumber head) {
-  const Run run = run_of(pages.regions().of(head), head);
-  ++deallocations_;
-  pages_ -= run.pages;
-  pages.give(run);
 }
 
 bool LargeBlocks::resize(PageAllocator& pages, PageNumber head, Pages count) {
@@ -47,10 +34,8 @@ bool LargeBlocks::resize(PageAllocator& pages, PageNumber head, Pages count) {
   const Run run = run_of(region, head);
   if (count > run.pages) {
     if (!pages.take_at({run.end(), count - run.pages})) return false;
-    pages_ += count - run.pages;
     leave_hints(region, {head, count});
   } else if (count < run.pages) {
-    pages_ -= run.pages - count;
     pages.give({head + count, run.pages - count});
   }
   region.page(head).word = count.count;
@@ -59,7 +44,6 @@ bool LargeBlocks::resize(PageAllocator& pages, PageNumber head, Pages count) {
 
 void LargeBlocks::forget_all() {
   deallocations_ = allocations_;
-  pages_ = {};
 }
 
 }  // namespace slabheap

@@ -91,11 +91,11 @@ bool PageAllocator::take_at(Run run) {
 }
 
 /// Of a full cache, another run makes room for this one.
-void PageAllocator::give_to_layer(Run run) {
+void PageAllocator::give_to_layer(Region& region, Run run) {
   with_layer(*this, [&](auto& layer) {
     if (cache_.is_full()) {
       layer.give(regions_, cache_.give_up_one(regions_));
-      if (cache_.keep(regions_, run)) return;
+      if (cache_.keep(region, run)) return;
     }
     layer.give(regions_, run);
   });

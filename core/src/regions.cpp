@@ -242,13 +242,6 @@ std::uint64_t Regions::untouched_pages() const {
   return count;
 }
 
-std::size_t Regions::pages_for(std::size_t bytes) const { return bytes == 0 ? 1 : ((bytes - 1) >> page_shift_) + 1; }
-
-Address Regions::address(PageNumber number) const {
-  const Region& region = of(number);
-  return region.pages_start + bytes(number - region.first);
-}
-
 PageNumber& Regions::previous_link(PageNumber number) const {
   Region& region = of(number);
   return region.previous[(number - region.first).count];

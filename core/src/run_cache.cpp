@@ -7,8 +7,9 @@ Run RunCache::give_up_one(Regions& regions) {
   const std::uint64_t behind = filled_ >> turn_ << turn_;
   const auto bin = static_cast<std::uint32_t>(std::countr_zero(behind != 0 ? behind : filled_));
   turn_ = (bin + 1) % bins;
-  const Pages pages{bin + 1};
-  return {take(regions, pages), pages};
+  const Run run{take(regions, {bin + 1}), {bin + 1}};
+  regions.page(run.first).kind = PageKind::inner;
+  return run;
 }
 
 void RunCache::forget_all() {

@@ -174,7 +174,7 @@ bool Validator::sums_agree() const {
     held += region.metadata_bytes + region.pages_bytes;
   }
   return free_pages_ + kept_pages_ + lent_pages + large_pages_ == heap_.regions().page_count() &&
-         lent_pages + large_pages_ == heap_.pages_.used_pages() && large_pages_ == heap_.large_.pages().count &&
+         lent_pages + large_pages_ == heap_.pages_.used_pages() &&
          large_blocks_ == heap_.large_.live() && given == heap_.regions().given_bytes() && held <= given;
 }
 

@@ -84,7 +84,7 @@ class alignas(SlabFront) Heap {
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] std::uint64_t total_bytes() const { return bytes_of(regions().page_count()); }
-  [[nodiscard]] std::uint64_t used_bytes() const { return slab_used_bytes() + bytes_of(large_.pages().count); }
+  [[nodiscard]] std::uint64_t used_bytes() const { return slab_used_bytes() + large_bytes(); }
 
   [[nodiscard]] std::size_t class_count() const { return class_count_; }
   [[nodiscard]] const Slab& slab(std::size_t index) const { return slabs()[index]; }
@@ -135,8 +135,11 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] std::uint64_t bytes_of(std::uint64_t page_count) const { return page_count << regions().page_shift(); }
 
   [[nodiscard]] void* allocate_slowly(std::size_t size, std::size_t align);
+  [[nodiscard]] void* allocate_again(std::size_t size, std::size_t align);
   [[nodiscard]] void* try_to_allocate(std::size_t size, std::size_t align);
+  [[nodiscard]] void* allocate_kept(std::size_t size);
   [[nodiscard]] void* allocate_large(std::size_t size, std::size_t align);
+  [[nodiscard]] bool is_large(Address offset, std::size_t size, std::size_t align) const;
   [[nodiscard]] bool resize_in_place(const Place& place, std::size_t new_size, std::size_t align);
 
   template <typename Accepts, typename Before, typename Behind>
@@ -155,6 +158,8 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] std::size_t bytes_at(const Place& place) const;
 
   [[nodiscard]] std::uint64_t slab_used_bytes() const;
+  [[nodiscard]] std::uint64_t slab_total_bytes() const;
+  [[nodiscard]] std::uint64_t large_bytes() const { return bytes_of(pages_.used_pages()) - slab_total_bytes(); }
   [[nodiscard]] Pages longest_free() const;
   [[nodiscard]] Run run_at(const Region& region, PageNumber head) const;
   [[nodiscard]] RunView view_of(const Region& region, PageNumber head) const;

@@ -16,7 +16,9 @@ class LargeBlocks {
  public:
   /// The head of a new block, or `no_page`.
   [[nodiscard]] PageNumber take(PageAllocator& pages, Pages count, Pages alignment);
-  void give(PageAllocator& pages, PageNumber head);
+  /// The same, of a run that is kept.
+  [[nodiscard]] PageNumber take_kept(PageAllocator& pages, Pages count);
+  void give(PageAllocator& pages, Region& region, PageNumber head);
   /// Grows a block into free pages behind it, or gives back its tail. False: they are not free, and nothing has changed.
   [[nodiscard]] bool resize(PageAllocator& pages, PageNumber head, Pages count);
   /// All blocks are counted as freed. The caller gives the runs back.
@@ -31,14 +33,32 @@ class LargeBlocks {
   [[nodiscard]] std::uint64_t allocations() const { return allocations_; }
   [[nodiscard]] std::uint64_t deallocations() const { return deallocations_; }
   [[nodiscard]] std::uint64_t live() const { return allocations_ - deallocations_; }
-  [[nodiscard]] Pages pages() const { return pages_; }
-
  private:
+  void begin(Region& region, Run run);
   static void leave_hints(Region& region, Run run);
 
   std::uint64_t allocations_ = 0;
   std::uint64_t deallocations_ = 0;
-  Pages pages_;
 };
+
+inline void LargeBlocks::begin(Region& region, Run run) {
+  ++allocations_;
+  Page& page = region.page(run.first);
+  page.kind = PageKind::large;
+  page.word = run.pages.count;
+  if (lowest_bit(run.first.value) < run.pages.count) leave_hints(region, run);
+}
+
+inline PageNumber LargeBlocks::take_kept(PageAllocator& pages, Pages count) {
+  const PageNumber head = pages.take_kept(count);
+  if (head != no_page) [[likely]]
+    begin(pages.regions().of(head), {head, count});
+  return head;
+}
+
+inline void LargeBlocks::give(PageAllocator& pages, Region& region, PageNumber head) {
+  ++deallocations_;
+  pages.give(region, run_of(region, head));
+}
 
 }  // namespace slabheap

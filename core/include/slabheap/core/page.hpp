@@ -13,7 +13,7 @@ enum class PageKind : std::uint8_t {
   inner = 0,  ///< not a head: inside a run, or never used
   free_run,   ///< head of a free run
   kept_run,   ///< head of a free run that the page layer does not know of, see RunCache
-  kept_end,   ///< last page of a kept run of two pages or more, or once was
+  kept_end,   ///< last page of a kept run of two pages or more, or once was; with best fit only
   free_end,   ///< last page of a free run of two pages or more; kept by best fit only
   set,        ///< head of a set
   large,      ///< head of a large block

@@ -88,11 +88,13 @@ class Regions {
 
   [[nodiscard]] std::uint32_t count() const { return count_; }
   /// The region at `index` in order of address.
-  [[nodiscard]] Region& by_address(std::uint32_t index) const { return count_ == 1 ? *first_ : *table_->regions[index]; }
+  [[nodiscard]] Region& by_address(std::uint32_t index) const { return table_ == nullptr ? *first_ : *table_->regions[index]; }
   /// The region whose given memory holds the address, or null. A binary search.
   [[nodiscard]] Region* find(Address address) const;
   /// The region of a page that exists. Constant time.
-  [[nodiscard]] Region& of(PageNumber number) const { return by_address(chunk_owner_[number.value >> chunk_shift]); }
+  [[nodiscard]] Region& of(PageNumber number) const {
+    return table_ == nullptr ? *first_ : *table_->regions[chunk_owner_[number.value >> chunk_shift]];
+  }
   /// Whether there is such a page; for numbers that may come from damaged metadata.
   [[nodiscard]] bool has(PageNumber number) const;
 
@@ -101,8 +103,12 @@ class Regions {
   [[nodiscard]] std::size_t page_bytes() const { return std::size_t{1} << page_shift_; }
   [[nodiscard]] std::size_t bytes(Pages pages) const { return std::size_t{pages.count} << page_shift_; }
   /// Pages that hold `bytes`, rounded up; at least one. The result may exceed what a run can be: compare before narrowing.
-  [[nodiscard]] std::size_t pages_for(std::size_t bytes) const;
-  [[nodiscard]] Address address(PageNumber number) const;
+  [[nodiscard]] std::size_t pages_for(std::size_t bytes) const { return bytes == 0 ? 1 : ((bytes - 1) >> page_shift_) + 1; }
+  [[nodiscard]] Address address(PageNumber number) const { return address(of(number), number); }
+  /// The same, of a page of this region.
+  [[nodiscard]] Address address(const Region& region, PageNumber number) const {
+    return region.pages_start + bytes(number - region.first);
+  }
   [[nodiscard]] std::size_t given_bytes() const { return given_bytes_; }
   [[nodiscard]] std::size_t metadata_bytes() const { return metadata_bytes_; }
   [[nodiscard]] std::uint64_t page_count() const { return page_count_; }

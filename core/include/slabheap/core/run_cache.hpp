@@ -13,14 +13,15 @@ class RunCache {
   static constexpr std::uint32_t max_run_pages = 64;  // longer runs are not kept
   static constexpr std::uint32_t max_runs = 96;
 
-  /// Keeps at most so many pages, none unless told, and only runs aligned to the power of two that holds them, if those matter.
+  /// Keeps at most so many pages; none unless told.
   void set_limit(std::uint32_t pages) { limit_ = pages; }
-  void keep_aligned_only() { alignment_mask_ = ~std::uint32_t{0}; }
+  /// Keeps only runs that are aligned to a power of two not below their length, as all are that a buddy allocator hands out.
+  void keep_aligned_only() { aligned_only_ = true; }
 
-  /// A run of exactly so many pages, or `no_page`. Its head's descriptor is as after PageLayer's `withdraw`.
-  [[nodiscard]] PageNumber take(Regions& regions, Pages pages);
-  /// Keeps a run, or does not and returns false.
-  [[nodiscard]] bool keep(Regions& regions, Run run);
+  /// A run of exactly so many pages, or `no_page`. The descriptor of its head is as `keep` left it.
+  [[nodiscard]] PageNumber take(const Regions& regions, Pages pages);
+  /// Keeps a run of a region, or does not and returns false.
+  [[nodiscard]] bool keep(Region& region, Run run);
   /// Whether it is full.
   [[nodiscard]] bool is_full() const { return runs_ == max_runs; }
   /// Any of the runs kept, which it gives up; none: a run of no pages.
@@ -45,31 +46,32 @@ class RunCache {
   std::uint32_t runs_ = 0;
   std::uint32_t pages_ = 0;
   std::uint32_t limit_ = 0;
-  std::uint32_t alignment_mask_ = 0;  // zero, or all ones where alignment matters
-  std::uint32_t turn_ = 0;            // the bin that makes room next
+  std::uint32_t turn_ = 0;  // the bin that makes room next
+  bool aligned_only_ = false;
 };
 
-inline PageNumber RunCache::take(Regions& regions, Pages pages) {
+inline PageNumber RunCache::take(const Regions& regions, Pages pages) {
   const std::uint32_t bin = pages.count - 1;
   if (bin >= bins || (filled_ >> bin & 1) == 0) return no_page;
   const PageNumber head = first_[bin];
-  Page& page = regions.page(head);
-  page.kind = PageKind::inner;
-  first_[bin] = page.next;
-  if (page.next == no_page) filled_ ^= std::uint64_t{1} << bin;
+  const PageNumber next = regions.page(head).next;
+  first_[bin] = next;
+  if (next == no_page) filled_ ^= std::uint64_t{1} << bin;
   --runs_;
   pages_ -= pages.count;
   return head;
 }
 
-inline bool RunCache::keep(Regions& regions, Run run) {
+inline bool RunCache::keep(Region& region, Run run) {
   const std::uint32_t bin = run.pages.count - 1;
   if (bin >= bins || pages_ + run.pages.count > limit_ || is_full()) return false;
-  if ((run.first.value & (std::bit_ceil(run.pages.count) - 1) & alignment_mask_) != 0) return false;
-  Region& region = regions.of(run.first);
-  Page& last = region.page(run.end() - Pages{1});
-  last.kind = PageKind::kept_end;
-  last.word = run.pages.count;
+  if (aligned_only_) {
+    if (lowest_bit(run.first.value) < run.pages.count) return false;
+  } else {
+    Page& last = region.page(run.end() - Pages{1});
+    last.kind = PageKind::kept_end;
+    last.word = run.pages.count;
+  }
   Page& page = region.page(run.first);  // of a run of one page, the last is the head
   page.kind = PageKind::kept_run;
   page.word = run.pages.count;
