@@ -103,14 +103,6 @@ std::size_t Heap::usable_size(std::size_t size, std::size_t align) const {
   return index != no_class ? slabs()[index].block_bytes() : regions().pages_for(size) << page_shift_;
 }
 
-/// A large block of a run that is kept, or null.
-void* Heap::allocate_kept(std::size_t size) {
-  const std::size_t count = ((size - 1) >> page_shift_) + 1;
-  if (count > RunCache::max_run_pages) return nullptr;
-  const PageNumber head = large_.take_kept(pages_, {static_cast<std::uint32_t>(count)});
-  return head == no_page ? nullptr : reinterpret_cast<void*>(regions().address(head));
-}
-
 void* Heap::allocate_large(std::size_t size, std::size_t align) {
   const std::size_t count = regions().pages_for(size);
   const std::size_t alignment = regions().pages_for(align);
@@ -137,11 +129,17 @@ void* Heap::allocate_again(std::size_t size, std::size_t align) {
   return block;
 }
 
+/// A request that is larger than every class, or for nothing.
+void* Heap::allocate_kept(std::size_t size, std::size_t align) {
+  const std::size_t count = ((size - 1) >> page_shift_) + 1;
+  const bool is_page_aligned = ((align - 1) & (align | (std::size_t{1} << page_shift_))) == 0;
+  if (!is_page_aligned || size == 0 || !pages_.cache().has(count)) [[unlikely]]
+    return allocate_slowly(size, align);
+  return reinterpret_cast<void*>(large_.take_kept(pages_, {static_cast<std::uint32_t>(count)}));
+}
+
 void* Heap::allocate_slowly(std::size_t size, std::size_t align) {
   if (!is_valid(size, align)) return nullptr;
-  if (size > largest_class_ && align <= regions().page_bytes()) {
-    if (void* block = allocate_kept(size)) return block;
-  }
   void* block = try_to_allocate(size, align);
   return block != nullptr ? block : allocate_again(size, align);
 }

@@ -83,7 +83,7 @@ Status Heap::settle(const Page& set) {
 Status Heap::free_at(const Place& place) {
   if (place.region != view_) look_at(*place.region);
   if (place.slab == nullptr) {
-    large_.give(pages_, *place.region, place.head);
+    large_.give(pages_, *place.region, place.head, place.region->page(place.head));
   } else {
     place.slab->put(pages_, place.head, place.block);
   }
@@ -96,25 +96,32 @@ Status Heap::free_slowly(void* block) {
   return place.status == Status::ok ? free_at(place) : refuse(block, place.status);
 }
 
-/// Whether a large block of this layout starts so far from the first page of the region looked at.
-bool Heap::is_large(Address offset, std::size_t size, std::size_t align) const {
-  if (offset >= view_bytes_ || (offset & (regions().page_bytes() - 1)) != 0 || size <= largest_class_) return false;
-  const Page& page = view_pages_[offset >> page_shift_];
-  if (page.kind != PageKind::large || page.word != ((size - 1) >> page_shift_) + 1) return false;
-  return is_power_of_two(align) && ((view_start_ + offset) & (align - 1)) == 0;
+/// With a size above every class: the fast path is that of a large block in the region looked at.
+Status Heap::deallocate_large(void* block, std::size_t size, std::size_t align) {
+  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
+  const std::size_t page = offset >> page_shift_;
+  const bool is_at_page = offset < view_bytes_ && page << page_shift_ == offset;
+  if (!is_at_page || !is_power_of_two(align) || (reinterpret_cast<Address>(block) & (align - 1)) != 0) [[unlikely]]
+    return deallocate_slowly(block, size, align);
+  Page& head = view_pages_[page];
+  if (head.kind != PageKind::large || head.word != ((size - 1) >> page_shift_) + 1) [[unlikely]]
+    return deallocate_slowly(block, size, align);
+  large_.give(pages_, *view_, view_->first + Pages{static_cast<std::uint32_t>(page)}, head);
+  return Status::ok;
 }
 
 Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align) {
-  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
-  if (is_large(offset, size, align)) [[likely]] {
-    large_.give(pages_, *view_, view_->first + Pages{static_cast<std::uint32_t>(offset >> page_shift_)});
-    return Status::ok;
-  }
   if (block == nullptr) return Status::ok;
   if (!is_power_of_two(align)) return refuse(block, Status::invalid_argument);
   const Place place = place_of(reinterpret_cast<Address>(block));
   if (place.status != Status::ok) return refuse(block, place.status);
   return has_layout(place, block, size, align) ? free_at(place) : refuse(block, Status::wrong_layout);
+}
+
+/// Frees a block with a layout that does not route to the slab of this front: with so many bytes more than its smallest request, and
+/// an alignment of one more than `last`.
+Status Heap::deallocate_otherwise(void* block, std::size_t excess, std::size_t last, const SlabFront& front) {
+  return deallocate_slowly(block, excess + front.smallest, last + 1);
 }
 
 /// Frees a block with a layout that routes to the slab of this front.

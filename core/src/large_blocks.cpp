@@ -25,7 +25,12 @@ PageNumber LargeBlocks::head_of(const Region& region, PageNumber page) {
 
 PageNumber LargeBlocks::take(PageAllocator& pages, Pages count, Pages alignment) {
   const PageNumber head = pages.take(count, alignment);
-  if (head != no_page) begin(pages.regions().of(head), {head, count});
+  if (head == no_page) return no_page;
+  Region& region = pages.regions().of(head);
+  region.page(head).kind = PageKind::large;
+  region.page(head).word = count.count;
+  leave_hints(region, {head, count});
+  ++allocations_;
   return head;
 }
 

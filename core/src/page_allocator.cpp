@@ -35,6 +35,7 @@ Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed&
     layer.begin(region);
     layer.give(regions_, region.run());
   });
+  empty_cache();
   const std::uint64_t share = regions_.page_count() >> cache_share_shift;
   if (has_cache_) cache_.set_limit(share < max_region_pages ? static_cast<std::uint32_t>(share) : max_region_pages);
   return Status::ok;
@@ -44,7 +45,7 @@ Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed&
 PageNumber PageAllocator::take_from_layer(Pages pages, Pages alignment) {
   const auto take = [&] { return with_layer(*this, [&](auto& layer) { return layer.take(regions_, pages, alignment); }); };
   PageNumber head = take();
-  if (head == no_page && cache_.runs() != 0) {
+  if (head == no_page && !cache_.empty()) {
     empty_cache();
     head = take();
   }
@@ -91,11 +92,12 @@ bool PageAllocator::take_at(Run run) {
 }
 
 /// Of a full cache, another run makes room for this one.
-void PageAllocator::give_to_layer(Region& region, Run run) {
+void PageAllocator::give_to_layer(Run run) {
   with_layer(*this, [&](auto& layer) {
-    if (cache_.is_full()) {
+    if (!cache_.empty() && cache_.is_too_full_for(run.pages)) {
       layer.give(regions_, cache_.give_up_one(regions_));
-      if (cache_.keep(region, run)) return;
+      Region& region = regions_.of(run.first);
+      if (cache_.keep(region, run, region.page(run.first))) return;
     }
     layer.give(regions_, run);
   });

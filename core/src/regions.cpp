@@ -121,6 +121,8 @@ Status Regions::add(Span span, const RegionPlan& plan, const MetadataNeed& need,
   region->previous = reinterpret_cast<PageNumber*>(region->pages + plan.page_count);
   region->head_distances = reinterpret_cast<std::uint16_t*>(region->previous + plan.page_count);
   region->first = first;
+  region->zeroth_address = region->pages_start - (Address{first.value} << page_shift_);
+  region->zeroth_descriptor = arrays - Address{first.value} * sizeof(Page);
   region->page_count = plan.page_count;
   region->tag = tag;
   region->fresh = region->end();

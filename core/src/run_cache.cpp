@@ -2,7 +2,14 @@
 
 namespace slabheap {
 
-Run RunCache::give_up_one(Regions& regions) {
+void RunCache::set_limit(std::uint32_t pages) {
+  // What the runs that are kept cost changes with the limit; so there must be none.
+  limit_ = pages;
+  run_cost_ = pages / max_runs + 1;
+  room_ = pages;
+}
+
+Run RunCache::give_up_one(const Regions& regions) {
   if (filled_ == 0) return {};
   const std::uint64_t behind = filled_ >> turn_ << turn_;
   const auto bin = static_cast<std::uint32_t>(std::countr_zero(behind != 0 ? behind : filled_));
@@ -14,12 +21,11 @@ Run RunCache::give_up_one(Regions& regions) {
 
 void RunCache::forget_all() {
   filled_ = 0;
-  runs_ = 0;
-  pages_ = 0;
+  room_ = limit_;
 }
 
 bool RunCache::holds(const Regions& regions, std::uint64_t runs, std::uint64_t pages) const {
-  if (runs != runs_ || pages != pages_ || runs > max_runs || pages > limit_) return false;
+  if (runs > max_runs || pages + runs * run_cost_ + room_ != limit_) return false;
   std::uint64_t seen = 0;
   for (std::uint32_t bin = 0; bin < bins; ++bin) {
     if ((filled_ >> bin & 1) == 0) continue;

@@ -134,19 +134,22 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] std::size_t class_for(std::size_t size, std::size_t align) const;
   [[nodiscard]] std::uint64_t bytes_of(std::uint64_t page_count) const { return page_count << regions().page_shift(); }
 
-  [[nodiscard]] void* allocate_slowly(std::size_t size, std::size_t align);
+  [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
+  [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_again(std::size_t size, std::size_t align);
   [[nodiscard]] void* try_to_allocate(std::size_t size, std::size_t align);
-  [[nodiscard]] void* allocate_kept(std::size_t size);
   [[nodiscard]] void* allocate_large(std::size_t size, std::size_t align);
-  [[nodiscard]] bool is_large(Address offset, std::size_t size, std::size_t align) const;
   [[nodiscard]] bool resize_in_place(const Place& place, std::size_t new_size, std::size_t align);
 
-  template <typename Accepts, typename Before, typename Behind>
-  Status put_back(void* block, Accepts accepts, Before before, Behind behind);
+  struct Spot;
+  [[nodiscard]] Spot spot_at(std::size_t offset);
+  template <typename Slowly>
+  Status put_back(const Spot& spot, Slowly slowly);
+  Status deallocate_otherwise(void* block, std::size_t excess, std::size_t last, const SlabFront& front);
   Status deallocate_from(void* block, const SlabFront& front);
   Status settle(const Page& set);
-  Status deallocate_slowly(void* block, std::size_t size, std::size_t align);
+  Status deallocate_large(void* block, std::size_t size, std::size_t align);
+  [[gnu::noinline]] Status deallocate_slowly(void* block, std::size_t size, std::size_t align);
   Status free_slowly(void* block);
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
@@ -186,56 +189,71 @@ class alignas(SlabFront) Heap {
 
 [[gnu::always_inline]] inline void* Heap::allocate(std::size_t size, std::size_t align) {
   const std::size_t last = size - 1;  // of a request for nothing, beyond every class
-  if (last < largest_class_) [[likely]] {
-    SlabFront& front = fronts()[front_of_granule_[last >> granule_shift_]];
-    if (front.serves(align) && front.offered != 0) [[likely]]
-      return front.hand_out();
-  }
-  return allocate_slowly(size, align);
+  if (last >= largest_class_) [[unlikely]]
+    return allocate_kept(size, align);
+  SlabFront& front = fronts()[front_of_granule_[last >> granule_shift_]];
+  if (!front.serves(align) || front.offered == 0) [[unlikely]]
+    return allocate_slowly(size, align);
+  return front.hand_out();
 }
 
-/// The fast path of both frees: a block in use, in a set of the region looked at, whose front `accepts` it. Otherwise nothing has
-/// changed, and a slow path finds out why: `before` or, given the front, `behind` that question. What is called from here is
-/// called last, so that no register has to be saved.
-template <typename Accepts, typename Before, typename Behind>
-[[gnu::always_inline]] inline Status Heap::put_back(void* block, Accepts accepts, Before before, Behind behind) {
-  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
-  if (offset >= view_bytes_) [[unlikely]]
-    return before();
+/// Where a block is, for the fast path of both frees. What is not in the region looked at has no front.
+struct Heap::Spot {
+  Page* set;
+  SlabFront* front;
+  std::size_t within;  // bytes from the start of the set
+
+  // Keeps the compiler from putting off the subtraction until registers are short.
+  static std::size_t now(std::size_t value) {
+    __asm__("" : "+r"(value));
+    return value;
+  }
+};
+
+/// The end of the fast path: a block in use, in a set of the region looked at. Otherwise nothing has changed, and `slowly` finds
+/// out why. What is called from here is called last, so that no register has to be saved.
+template <typename Slowly>
+[[gnu::always_inline]] inline Status Heap::put_back(const Spot& spot, Slowly slowly) {
+  // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
+  const Quotient index = spot.front->reciprocal.divide(spot.within);
+  if (!index.exact || index.value >= max_set_blocks) [[unlikely]]
+    return slowly();
+  const std::uint64_t used = spot.set->word;
+  if ((used >> index.value & 1) == 0) [[unlikely]]
+    return slowly();
+  ++spot.front->deallocations;
+  const std::uint64_t left = used & ~(std::uint64_t{1} << index.value);
+  spot.set->word = left;
+  return left != 0 ? Status::ok : settle(*spot.set);
+}
+
+[[gnu::always_inline]] inline Heap::Spot Heap::spot_at(std::size_t offset) {
   std::size_t page = offset >> page_shift_;
   page -= view_head_distances_[page];
   Page& set = view_pages_[page];
-  std::size_t within = offset - (page << page_shift_);
-  __asm__("" : "+r"(within));
-  SlabFront& front = fronts()[set.front];
-  if (!accepts(front)) [[unlikely]]
-    return before();
-  // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
-  const Quotient index = front.reciprocal.divide(within);
-  if (!index.exact || index.value >= max_set_blocks) [[unlikely]]
-    return behind(front);
-  const std::uint64_t used = set.word;
-  if ((used >> index.value & 1) == 0) [[unlikely]]
-    return behind(front);
-  ++front.deallocations;
-  const std::uint64_t left = used & ~(std::uint64_t{1} << index.value);
-  set.word = left;
-  if (left == 0) [[unlikely]]
-    return settle(set);
-  return Status::ok;
+  return {&set, &fronts()[set.front], Spot::now(offset - (page << page_shift_))};
 }
 
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
-  return put_back(
-      block, [=](const SlabFront& front) { return front.fits(size) && front.serves(align); },
-      [=, this] { return deallocate_slowly(block, size, align); },
-      [=, this](const SlabFront& front) { return deallocate_from(block, front); });
+  if (size > largest_class_) [[unlikely]]
+    return deallocate_large(block, size, align);
+  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
+  if (offset >= view_bytes_) [[unlikely]]
+    return deallocate_slowly(block, size, align);
+  const Spot spot = spot_at(offset);
+  // The layout is given on as what is left of it, so that it need not be kept.
+  const std::size_t excess = size - spot.front->smallest;
+  const std::size_t last = align - 1;
+  if (excess > spot.front->size_span || (last & (align | spot.front->alignment)) != 0) [[unlikely]]
+    return deallocate_otherwise(block, excess, last, *spot.front);
+  return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
 }
 
 [[gnu::always_inline]] inline Status Heap::free(void* block) {
-  return put_back(
-      block, [](const SlabFront&) { return true; }, [=, this] { return free_slowly(block); },
-      [=, this](const SlabFront&) { return free_slowly(block); });
+  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
+  if (offset >= view_bytes_) [[unlikely]]
+    return free_slowly(block);
+  return put_back(spot_at(offset), [=, this] { return free_slowly(block); });
 }
 
 template <typename Visitor>

@@ -16,9 +16,10 @@ class LargeBlocks {
  public:
   /// The head of a new block, or `no_page`.
   [[nodiscard]] PageNumber take(PageAllocator& pages, Pages count, Pages alignment);
-  /// The same, of a run that is kept.
-  [[nodiscard]] PageNumber take_kept(PageAllocator& pages, Pages count);
-  void give(PageAllocator& pages, Region& region, PageNumber head);
+  /// A new block of a run that the cache of the pages has: its address.
+  [[nodiscard]] Address take_kept(PageAllocator& pages, Pages count);
+  /// `page` is the descriptor of the head.
+  void give(PageAllocator& pages, Region& region, PageNumber head, Page& page);
   /// Grows a block into free pages behind it, or gives back its tail. False: they are not free, and nothing has changed.
   [[nodiscard]] bool resize(PageAllocator& pages, PageNumber head, Pages count);
   /// All blocks are counted as freed. The caller gives the runs back.
@@ -34,31 +35,24 @@ class LargeBlocks {
   [[nodiscard]] std::uint64_t deallocations() const { return deallocations_; }
   [[nodiscard]] std::uint64_t live() const { return allocations_ - deallocations_; }
  private:
-  void begin(Region& region, Run run);
   static void leave_hints(Region& region, Run run);
 
   std::uint64_t allocations_ = 0;
   std::uint64_t deallocations_ = 0;
 };
 
-inline void LargeBlocks::begin(Region& region, Run run) {
-  ++allocations_;
-  Page& page = region.page(run.first);
-  page.kind = PageKind::large;
-  page.word = run.pages.count;
-  if (lowest_bit(run.first.value) < run.pages.count) leave_hints(region, run);
-}
-
-inline PageNumber LargeBlocks::take_kept(PageAllocator& pages, Pages count) {
+inline Address LargeBlocks::take_kept(PageAllocator& pages, Pages count) {
   const PageNumber head = pages.take_kept(count);
-  if (head != no_page) [[likely]]
-    begin(pages.regions().of(head), {head, count});
-  return head;
+  Region& region = pages.regions().of(head);
+  region.page(head).kind = PageKind::large;
+  if (!pages.cache().has_aligned_only()) leave_hints(region, {head, count});
+  ++allocations_;
+  return pages.regions().address(region, head);
 }
 
-inline void LargeBlocks::give(PageAllocator& pages, Region& region, PageNumber head) {
+inline void LargeBlocks::give(PageAllocator& pages, Region& region, PageNumber head, Page& page) {
   ++deallocations_;
-  pages.give(region, run_of(region, head));
+  pages.give(region, {head, {static_cast<std::uint32_t>(page.word)}}, page);
 }
 
 }  // namespace slabheap

@@ -28,17 +28,17 @@ class PageAllocator {
   /// The first of so many pages, its number and address a multiple of `alignment` pages; `no_page` if no free run holds them. The
   /// caller owns them and says so in the head's descriptor.
   [[nodiscard]] PageNumber take(Pages pages, Pages alignment);
-  /// Like `take`, of any alignment, if a run of so many pages is kept.
+  /// Like `take`, of a run of so many pages that the cache has; its head's descriptor says how many they are.
   [[nodiscard]] PageNumber take_kept(Pages pages) {
-    const PageNumber head = cache_.take(regions_, pages);
-    if (head != no_page) count_used(pages);
-    return head;
+    count_used(pages);
+    return cache_.take(regions_, pages);
   }
   /// Takes exactly these pages, which follow a run in use, if all of them are free.
   [[nodiscard]] bool take_at(Run run);
   /// Takes back pages that were handed out; any part of what `take` gave will do.
-  void give(Run run) { give(regions_.of(run.first), run); }
-  void give(Region& region, Run run);
+  void give(Run run);
+  /// The same, with the region and the descriptor of the head.
+  void give(Region& region, Run run, Page& head);
   /// Takes back everything. `run_at(region, head)` gives the run of any head.
   template <typename RunAt>
   void give_all(RunAt run_at);
@@ -69,7 +69,7 @@ class PageAllocator {
   void count_used(Pages pages);
   void note_touched(Run run);
   [[nodiscard]] PageNumber take_from_layer(Pages pages, Pages alignment);
-  void give_to_layer(Region& region, Run run);
+  [[gnu::noinline]] void give_to_layer(Run run);
 
   std::uint64_t used_pages_ = 0;
   std::uint64_t peak_pages_ = 0;
@@ -87,17 +87,21 @@ inline void PageAllocator::count_used(Pages pages) {
 
 inline PageNumber PageAllocator::take(Pages pages, Pages alignment) {
   // What a run that is kept is aligned to, is not known.
-  PageNumber head = alignment.count == 1 ? take_kept(pages) : no_page;
-  if (head != no_page) return head;
-  head = take_from_layer(pages, alignment);
+  if (alignment.count == 1 && cache_.has(pages.count)) return take_kept(pages);
+  const PageNumber head = take_from_layer(pages, alignment);
   if (head != no_page) count_used(pages);
   return head;
 }
 
-inline void PageAllocator::give(Region& region, Run run) {
+inline void PageAllocator::give(Region& region, Run run, Page& head) {
   used_pages_ -= run.pages.count;
-  if (!cache_.keep(region, run)) [[unlikely]]
-    give_to_layer(region, run);
+  if (!cache_.keep(region, run, head)) [[unlikely]]
+    give_to_layer(run);
+}
+
+inline void PageAllocator::give(Run run) {
+  Region& region = regions_.of(run.first);
+  give(region, run, region.page(run.first));
 }
 
 template <typename RunAt>

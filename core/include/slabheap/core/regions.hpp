@@ -46,6 +46,10 @@ struct Region {
   Page* pages;                    ///< a descriptor for each page
   std::uint16_t* head_distances;  ///< pages back to the head of the set that holds the page; a hint where no set does
 
+  // Where page 0 and its descriptor would be, so that a number is all it takes to find a page. They may lie outside of all memory.
+  Address zeroth_address;
+  Address zeroth_descriptor;
+
   PageNumber* previous;  ///< backward links of the list that a page is on
   PageNumber first;
   std::uint32_t page_count;
@@ -59,8 +63,9 @@ struct Region {
 
   [[nodiscard]] Run run() const { return {first, {page_count}}; }
   [[nodiscard]] PageNumber end() const { return first + Pages{page_count}; }
-  [[nodiscard]] Page& page(PageNumber number) { return pages[(number - first).count]; }
-  [[nodiscard]] const Page& page(PageNumber number) const { return pages[(number - first).count]; }
+  [[nodiscard]] Page& page(PageNumber number) const {
+    return *reinterpret_cast<Page*>(zeroth_descriptor + Address{number.value} * sizeof(Page));
+  }
   [[nodiscard]] bool holds_page(Address address) const { return address - pages_start < pages_bytes; }
   /// Makes every page of a new set lead to its head.
   void mark_distances(Run set);
@@ -107,7 +112,7 @@ class Regions {
   [[nodiscard]] Address address(PageNumber number) const { return address(of(number), number); }
   /// The same, of a page of this region.
   [[nodiscard]] Address address(const Region& region, PageNumber number) const {
-    return region.pages_start + bytes(number - region.first);
+    return region.zeroth_address + (Address{number.value} << page_shift_);
   }
   [[nodiscard]] std::size_t given_bytes() const { return given_bytes_; }
   [[nodiscard]] std::size_t metadata_bytes() const { return metadata_bytes_; }

@@ -11,26 +11,28 @@ namespace slabheap {
 class RunCache {
  public:
   static constexpr std::uint32_t max_run_pages = 64;  // longer runs are not kept
-  static constexpr std::uint32_t max_runs = 96;
+  static constexpr std::uint32_t max_runs = 256;
 
-  /// Keeps at most so many pages; none unless told.
-  void set_limit(std::uint32_t pages) { limit_ = pages; }
+  /// Keeps less than so many pages; none unless told.
+  void set_limit(std::uint32_t pages);
   /// Keeps only runs that are aligned to a power of two not below their length, as all are that a buddy allocator hands out.
   void keep_aligned_only() { aligned_only_ = true; }
+  [[nodiscard]] bool has_aligned_only() const { return aligned_only_; }
 
-  /// A run of exactly so many pages, or `no_page`. The descriptor of its head is as `keep` left it.
+  /// Whether a run of exactly so many pages, at least one, is kept.
+  [[nodiscard]] bool has(std::size_t pages) const { return pages <= bins && (filled_ >> (pages - 1) & 1) != 0; }
+  /// The run of so many pages that was kept last; there has to be one. The descriptor of its head is as `keep` left it.
   [[nodiscard]] PageNumber take(const Regions& regions, Pages pages);
-  /// Keeps a run of a region, or does not and returns false.
-  [[nodiscard]] bool keep(Region& region, Run run);
-  /// Whether it is full.
-  [[nodiscard]] bool is_full() const { return runs_ == max_runs; }
+  /// Keeps a run of a region, or does not and returns false. `head` is the descriptor of its first page.
+  [[nodiscard]] bool keep(const Region& region, Run run, Page& head);
+  /// Whether there is no room for a run that could be kept otherwise.
+  [[nodiscard]] bool is_too_full_for(Pages pages) const { return pages.count <= bins && room_ < cost_of(pages.count); }
   /// Any of the runs kept, which it gives up; none: a run of no pages.
-  [[nodiscard]] Run give_up_one(Regions& regions);
+  [[nodiscard]] Run give_up_one(const Regions& regions);
   /// Forgets every run. The caller gives the pages back.
   void forget_all();
 
-  [[nodiscard]] std::uint32_t runs() const { return runs_; }
-  [[nodiscard]] std::uint32_t pages() const { return pages_; }
+  [[nodiscard]] bool empty() const { return filled_ == 0; }
   /// Calls `visit(Run)` for each run.
   template <typename Visit>
   void for_each(const Regions& regions, Visit visit) const;
@@ -41,30 +43,32 @@ class RunCache {
   static constexpr std::uint32_t bins = max_run_pages;  // one for each length
   static_assert(bins <= 64, "a word has a bit for each bin");
 
-  PageNumber first_[bins] = {};  // of a list threaded through `Page::next`; valid if the bin is filled
+  /// A run takes room for its pages, and some for itself, so that one figure bounds both.
+  [[nodiscard]] std::uint32_t cost_of(std::uint32_t pages) const { return pages + run_cost_; }
+
   std::uint64_t filled_ = 0;     // bit k: there are runs of k + 1 pages
-  std::uint32_t runs_ = 0;
-  std::uint32_t pages_ = 0;
-  std::uint32_t limit_ = 0;
-  std::uint32_t turn_ = 0;  // the bin that makes room next
+  std::uint32_t room_ = 0;       // limit_ less the cost of the runs that are kept
+  std::uint32_t run_cost_ = 0;   // a 256th of the limit
+  std::uint32_t limit_ = 0;      // in pages
+  std::uint32_t turn_ = 0;       // the bin that makes room next
   bool aligned_only_ = false;
+  PageNumber first_[bins] = {};  // of a list threaded through `Page::next`; valid if the bin is filled
 };
 
 inline PageNumber RunCache::take(const Regions& regions, Pages pages) {
   const std::uint32_t bin = pages.count - 1;
-  if (bin >= bins || (filled_ >> bin & 1) == 0) return no_page;
   const PageNumber head = first_[bin];
   const PageNumber next = regions.page(head).next;
   first_[bin] = next;
-  if (next == no_page) filled_ ^= std::uint64_t{1} << bin;
-  --runs_;
-  pages_ -= pages.count;
+  if (next == no_page) filled_ &= ~(std::uint64_t{1} << bin);
+  room_ += cost_of(pages.count);
   return head;
 }
 
-inline bool RunCache::keep(Region& region, Run run) {
+inline bool RunCache::keep(const Region& region, Run run, Page& head) {
   const std::uint32_t bin = run.pages.count - 1;
-  if (bin >= bins || pages_ + run.pages.count > limit_ || is_full()) return false;
+  const std::uint32_t cost = cost_of(run.pages.count);
+  if (bin >= bins || room_ < cost) return false;
   if (aligned_only_) {
     if (lowest_bit(run.first.value) < run.pages.count) return false;
   } else {
@@ -72,14 +76,12 @@ inline bool RunCache::keep(Region& region, Run run) {
     last.kind = PageKind::kept_end;
     last.word = run.pages.count;
   }
-  Page& page = region.page(run.first);  // of a run of one page, the last is the head
-  page.kind = PageKind::kept_run;
-  page.word = run.pages.count;
-  page.next = (filled_ >> bin & 1) != 0 ? first_[bin] : no_page;
+  head.kind = PageKind::kept_run;  // of a run of one page, the last is the head
+  head.word = run.pages.count;
+  head.next = (filled_ >> bin & 1) != 0 ? first_[bin] : no_page;
   first_[bin] = run.first;
   filled_ |= std::uint64_t{1} << bin;
-  ++runs_;
-  pages_ += run.pages.count;
+  room_ -= cost;
   return true;
 }
 
