@@ -138,7 +138,14 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   return reinterpret_cast<void*>(large_.take_kept(pages_, {static_cast<std::uint32_t>(count)}));
 }
 
+/// What the fast path could not serve.
 void* Heap::allocate_slowly(std::size_t size, std::size_t align) {
+  if (size - 1 < largest_class_) {
+    const std::uint8_t index = front_of_granule_[(size - 1) >> granule_shift_];
+    SlabFront& front = fronts()[index];
+    if (front.serves(align) && slabs()[index - 1].refill(pages_)) [[likely]]
+      return front.hand_out();
+  }
   if (!is_valid(size, align)) return nullptr;
   void* block = try_to_allocate(size, align);
   return block != nullptr ? block : allocate_again(size, align);

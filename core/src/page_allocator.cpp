@@ -5,7 +5,7 @@
 namespace slabheap {
 namespace {
 
-constexpr unsigned cache_share_shift = 3;  // the cache keeps at most an eighth of the heap's pages
+constexpr unsigned cache_share_shift = 2;  // the cache keeps at most a quarter of the heap's pages
 
 }  // namespace
 

@@ -244,40 +244,4 @@ std::uint64_t Regions::untouched_pages() const {
   return count;
 }
 
-PageNumber& Regions::previous_link(PageNumber number) const {
-  Region& region = of(number);
-  return region.previous[(number - region.first).count];
-}
-
-void Regions::push_back(List& list, PageNumber number) {
-  if (list.empty()) {
-    page(number).next = number;
-    previous_link(number) = number;
-    list.first = number;
-    return;
-  }
-  const PageNumber last = previous_link(list.first);
-  page(number).next = list.first;
-  previous_link(number) = last;
-  page(last).next = number;
-  previous_link(list.first) = number;
-}
-
-void Regions::push_front(List& list, PageNumber number) {
-  push_back(list, number);
-  list.first = number;
-}
-
-void Regions::unlink(List& list, PageNumber number) {
-  const PageNumber next = page(number).next;
-  if (next == number) {
-    list.first = no_page;
-    return;
-  }
-  const PageNumber previous = previous_link(number);
-  page(previous).next = next;
-  previous_link(next) = previous;
-  if (list.first == number) list.first = next;
-}
-
 }  // namespace slabheap

@@ -79,25 +79,28 @@ void Slab::offer(std::uint64_t blocks) {
 }
 
 void Slab::make_current(const PageAllocator& pages, PageNumber set) {
-  front_->current = &pages.regions().page(set);
-  front_->current_start = pages.regions().address(set);
+  const Region& region = pages.regions().of(set);
+  Page& page = region.page(set);
+  front_->current = &page;
+  front_->current_start = pages.regions().address(region, set);
   current_number_ = set;
-  offer(free_in_current());
+  offer(all_blocks(page.block_count) & ~page.word);
 }
 
 /// Puts the current set, of which nothing is offered any more, to where it belongs.
 void Slab::leave_current(PageAllocator& pages) {
   const PageNumber set = current_number_;
   if (set == no_page) return;
-  const bool is_full = free_in_current() == 0;
-  drop_current();
-  if (is_full) {
-    pages.regions().page(set).front = no_front;
+  current_number_ = no_page;
+  Page& page = *front_->current;
+  if (page.word == all_blocks(page.block_count)) {
+    page.front = no_front;
   } else {
     list(pages, set);
   }
 }
 
+/// Leaves a current set that is empty, and will be no set any more.
 void Slab::drop_current() {
   offered_blocks_ -= bit_count(front_->offered);
   front_->offered = 0;
