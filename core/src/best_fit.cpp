@@ -1,6 +1,11 @@
 #include "slabheap/core/best_fit.hpp"
 
 namespace slabheap {
+namespace {
+
+constexpr std::uint32_t long_pages = 8;  // what is longer is cut from the upper end of a free run
+
+}  // namespace
 
 static_assert(PageLayer<BestFit>);
 
@@ -51,7 +56,7 @@ void BestFit::withdraw(Regions& regions, PageNumber head) {
 void BestFit::give(Regions& regions, Run run) {
   const Region& region = regions.of(run.first);
   regions.page(run.first).kind = PageKind::inner;
-  if (run.end() < region.run().end() && region.page(run.end()).kind == PageKind::free_run) {
+  if (run.end() < region.end() && region.page(run.end()).kind == PageKind::free_run) {
     const Run right = run_at(regions, run.end());
     withdraw(regions, right.first);
     run.pages += right.pages;
@@ -109,7 +114,9 @@ PageNumber BestFit::take(Regions& regions, Pages pages, Pages alignment) {
   if (head == no_page) return no_page;
   const Run free_run = run_at(regions, head);
   withdraw(regions, head);
-  const Run run{aligned_start(free_run, pages, alignment), pages};
+  // Short runs come from the lower end of a free run and long ones from the upper, so that sets do not part large blocks.
+  Run run{aligned_start(free_run, pages, alignment), pages};
+  if (pages.count > long_pages) run.first = {round_down((free_run.end() - pages).value, alignment.count)};
   if (run.first > head) file(regions, {head, run.first - head});
   if (run.end() < free_run.end()) file(regions, {run.end(), free_run.end() - run.end()});
   return run.first;
@@ -138,7 +145,7 @@ bool BestFit::files(const Regions& regions, PageNumber head) {
     const Page& last = region.page(run.end() - Pages{1});
     if (last.kind != PageKind::free_end || last.word != run.pages.count) return false;
   }
-  return run.end() == region.run().end() || region.page(run.end()).kind != PageKind::free_run;
+  return run.end() == region.end() || region.page(run.end()).kind != PageKind::free_run;
 }
 
 bool BestFit::holds(const Regions& regions, std::uint64_t count) const {

@@ -40,6 +40,7 @@ std::size_t Heap::own_bytes(const Configuration& configuration) {
 Heap::Heap(const Configuration& configuration, const Options& options)
     : page_shift_{static_cast<std::uint8_t>(configuration.page_shift)},
       class_count_{static_cast<std::uint8_t>(configuration.class_count)},
+      set_blocks_{static_cast<std::uint8_t>(configuration.set_blocks)},
       pages_{configuration.page_shift, configuration.pages, configuration.has_cache,
              reinterpret_cast<std::byte*>(this) + own_bytes(configuration) - PageAllocator::layer_bytes(configuration.pages)},
       hooks_{options.hooks},
@@ -56,7 +57,7 @@ void Heap::make_slabs(const Configuration& configuration) {
   for (std::uint8_t index = 0; index < class_count_; ++index) {
     const std::size_t bytes = configuration.classes[index];
     auto& front = *new (fronts() + index + 1) SlabFront{};
-    new (slabs() + index) Slab{front, index, bytes, smallest, configuration.set_blocks, pages_};
+    new (slabs() + index) Slab{front, index, bytes, smallest, configuration.page_shift};
     while (granule < bytes >> granule_shift_) table[granule++] = static_cast<std::uint8_t>(index + 1);
     smallest = bytes + 1;
     largest_class_ = bytes;
@@ -66,7 +67,7 @@ void Heap::make_slabs(const Configuration& configuration) {
 
 Heap::Created Heap::create(Span memory, const Options& options, bool is_zero, std::uint32_t tag) {
   if (problem_of(options) != nullptr || memory.bytes > ~memory.start) return {nullptr, Status::invalid_argument};
-  const Configuration configuration = configuration_of(options);
+  const Configuration configuration = configuration_of(options, memory.bytes);
   if (memory.bytes >> configuration.page_shift > max_region_pages) return {nullptr, Status::invalid_argument};
   const std::size_t extra = own_bytes(configuration);
   const MetadataNeed need = PageAllocator::first_need(extra, configuration.page_shift, configuration.pages);
@@ -77,6 +78,7 @@ Heap::Created Heap::create(Span memory, const Options& options, bool is_zero, st
   const Status status = heap->pages_.add(memory, plan, need, is_zero, tag);
   if (status != Status::ok) return {nullptr, status};
   heap->look_at(heap->regions().by_address(0));
+  heap->reshape();
   return {heap, Status::ok};
 }
 
@@ -86,7 +88,14 @@ Status Heap::add_memory(Span memory, bool is_zero, std::uint32_t tag) {
   const MetadataNeed need = pages_.next_need();
   const RegionPlan plan = RegionPlan::make(memory, need);
   if (plan.page_count == 0) return Status::too_small;
-  return pages_.add(memory, plan, need, is_zero, tag);
+  const Status status = pages_.add(memory, plan, need, is_zero, tag);
+  if (status == Status::ok) reshape();
+  return status;
+}
+
+/// Fits the sets of every slab to the size of the heap.
+void Heap::reshape() {
+  for (std::size_t i = 0; i < class_count_; ++i) slabs()[i].reshape(regions(), set_blocks_);
 }
 
 /// The least class whose blocks hold the size and honour the alignment; `no_class` if the request goes to whole pages.

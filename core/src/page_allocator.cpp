@@ -36,6 +36,7 @@ Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed&
     layer.give(regions_, region.run());
   });
   empty_cache();
+  half_pages_ = (regions_.page_count() + 1) / 2;
   const std::uint64_t share = regions_.page_count() >> cache_share_shift;
   if (has_cache_) cache_.set_limit(share < max_region_pages ? static_cast<std::uint32_t>(share) : max_region_pages);
   return Status::ok;
@@ -43,6 +44,7 @@ Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed&
 
 /// A run of the page layer; before there is none, it gets what the cache keeps.
 PageNumber PageAllocator::take_from_layer(Pages pages, Pages alignment) {
+  if (!is_roomy() && !cache_.empty()) empty_cache();
   const auto take = [&] { return with_layer(*this, [&](auto& layer) { return layer.take(regions_, pages, alignment); }); };
   PageNumber head = take();
   if (head == no_page && !cache_.empty()) {
@@ -55,18 +57,12 @@ PageNumber PageAllocator::take_from_layer(Pages pages, Pages alignment) {
     with_layer(*this, [&](auto& layer) { layer.give(regions_, {head, pages}); });
     return no_page;
   }
-  note_touched({head, pages});
+  regions_.of(head).touch({head, pages});
   return head;
 }
 
-void PageAllocator::note_touched(Run run) {
-  Region& region = regions_.of(run.first);
-  const Pages end = run.end() - region.first;
-  if (end.count > region.touched) region.touched = end.count;
-}
-
 bool PageAllocator::take_at(Run run) {
-  const Region& region = regions_.of(run.first - Pages{1});
+  Region& region = regions_.of(run.first - Pages{1});
   if (region.end() - run.first < run.pages) return false;
   PageNumber end = run.first;
   while (end < run.end()) {
@@ -87,14 +83,14 @@ bool PageAllocator::take_at(Run run) {
     if (end > run.end()) layer.give(regions_, {run.end(), end - run.end()});
   });
   count_used(run.pages);
-  note_touched(run);
+  region.touch(run);
   return true;
 }
 
 /// Of a full cache, another run makes room for this one.
 void PageAllocator::give_to_layer(Run run) {
   with_layer(*this, [&](auto& layer) {
-    if (!cache_.empty() && cache_.is_too_full_for(run.pages)) {
+    if (is_roomy() && !cache_.empty() && cache_.is_too_full_for(run.pages)) {
       layer.give(regions_, cache_.give_up_one(regions_));
       Region& region = regions_.of(run.first);
       if (cache_.keep(region, run, region.page(run.first))) return;

@@ -79,6 +79,18 @@ constexpr FirstDistances first_distances;
 
 }  // namespace
 
+/// What lies on the shorter side of the run counts as touched, too.
+void Region::touch(Run run) {
+  if (run.end() <= untouched_first || run.first >= untouched_end) return;
+  const PageNumber lower = run.first > untouched_first ? run.first : untouched_first;
+  const PageNumber upper = run.end() < untouched_end ? run.end() : untouched_end;
+  if (lower - untouched_first <= untouched_end - upper) {
+    untouched_first = upper;
+  } else {
+    untouched_end = lower;
+  }
+}
+
 void Region::mark_distances(Run set) {
   constexpr std::uint32_t known = sizeof(first_distances.values) / sizeof(std::uint16_t);
   std::uint16_t* distances = head_distances + (set.first - first).count;
@@ -126,6 +138,8 @@ Status Regions::add(Span span, const RegionPlan& plan, const MetadataNeed& need,
   region->page_count = plan.page_count;
   region->tag = tag;
   region->fresh = region->end();
+  region->untouched_first = first;
+  region->untouched_end = region->end();
   region->longest_order = no_order;
   region->given = span;
   region->metadata_bytes = plan.metadata_bytes;
@@ -240,7 +254,7 @@ bool Regions::has(PageNumber number) const {
 
 std::uint64_t Regions::untouched_pages() const {
   std::uint64_t count = 0;
-  for (std::uint32_t i = 0; i < count_; ++i) count += by_address(i).page_count - by_address(i).touched;
+  for (std::uint32_t i = 0; i < count_; ++i) count += (by_address(i).untouched_end - by_address(i).untouched_first).count;
   return count;
 }
 

@@ -3,47 +3,83 @@
 namespace slabheap {
 namespace {
 
-constexpr unsigned set_share_shift = 6;  // a set takes at most a 64th of the heap's pages, unless a block needs more
-constexpr std::uint32_t snug_pages = 8;  // the longest run that a snug set looks at
-constexpr unsigned snug_tail_shift = 4;  // and the part of it, a 16th, that may be left over
-constexpr unsigned enough_shift = 3;     // a set is turned to when an eighth of it is free, while there is room for others
+constexpr unsigned set_share_shift = 6;    // a set takes at most a 64th of the heap's pages, unless a block needs more
+constexpr unsigned roomy_share_shift = 11;  // and a snug set that is longer than it need be a 2048th, while the heap is roomy,
+constexpr unsigned tight_share_shift = 12;  // or a 4096th
+constexpr std::uint32_t snug_pages = 8;    // the longest run that is looked at for a shorter tail
+constexpr unsigned small_tail_shift = 4;   // a tail is small if it is at most a 16th of the run
+constexpr unsigned enough_shift = 3;       // a set is turned to when an eighth of it is free, while there is room for others
 
 std::uint32_t pages_holding(std::size_t bytes, unsigned page_shift) {
   return static_cast<std::uint32_t>(((bytes - 1) >> page_shift) + 1);
 }
 
-}  // namespace
+/// How long the sets of a class can be.
+struct Lengths {
+  std::uint32_t shortest;  // holds a block
+  std::uint32_t full;      // holds as many blocks as a set aims at
+  std::uint64_t heap_pages;
 
-SetShape SetShape::fit(std::size_t block_bytes, Pages pages, std::size_t most, unsigned page_shift) {
-  const std::size_t fitting = (std::size_t{pages.count} << page_shift) / block_bytes;
-  const std::size_t blocks = fitting < most ? fitting : most;
-  if (blocks == 0) return {};
-  return {{pages_holding(blocks * block_bytes, page_shift)}, static_cast<std::uint8_t>(blocks)};
+  Lengths(std::size_t block_bytes, std::size_t set_blocks, std::uint64_t heap, unsigned page_shift)
+      : shortest{pages_holding(block_bytes, page_shift)},
+        full{pages_holding(set_blocks * block_bytes, page_shift)},
+        heap_pages{heap} {}
+  /// Full, but no more than such a part of the heap, nor less than the shortest.
+  [[nodiscard]] std::uint32_t at_most(unsigned share_shift) const {
+    const std::uint64_t share = heap_pages >> share_shift;
+    const std::uint32_t pages = share < full ? static_cast<std::uint32_t>(share) : full;
+    return pages > shortest ? pages : shortest;
+  }
+};
+
+/// What a set of this shape leaves unused.
+std::size_t tail_of(const SetShape& shape, std::size_t block_bytes, unsigned page_shift) {
+  return (std::size_t{shape.page_count} << page_shift) - shape.blocks * block_bytes;
 }
 
-SetShape SetShape::aim(std::size_t block_bytes, std::size_t set_blocks, unsigned page_shift) {
-  if (set_blocks != 0) return fit(block_bytes, {pages_holding(set_blocks * block_bytes, page_shift)}, set_blocks, page_shift);
-  // Snug: the shortest run with a small tail; failing that, the one with the smallest tail for its length.
+/// Of the shapes of `from` to `to` pages, in that order, the first whose tail is small, or the one with the smallest for its length.
+SetShape first_with_small_tail(std::size_t block_bytes, std::uint32_t from, std::uint32_t to, unsigned page_shift) {
   SetShape best;
   std::size_t best_tail = 0;
-  const std::uint32_t shortest = pages_holding(block_bytes, page_shift);
-  for (std::uint32_t count = shortest; count <= (shortest > snug_pages ? shortest : snug_pages); ++count) {
-    const SetShape shape = fit(block_bytes, {count}, max_set_blocks, page_shift);
-    const std::size_t bytes = std::size_t{count} << page_shift;
-    const std::size_t tail = bytes - shape.blocks * block_bytes;
-    if (tail <= bytes >> snug_tail_shift) return shape;
-    if (best.blocks == 0 || tail * best.pages.count < best_tail * count) {
+  for (std::uint32_t count = from;; from < to ? ++count : --count) {
+    const SetShape shape = SetShape::fit(block_bytes, {count}, page_shift);
+    const std::size_t tail = tail_of(shape, block_bytes, page_shift);
+    if (tail <= (std::size_t{shape.page_count} << page_shift) >> small_tail_shift) return shape;
+    if (best.blocks == 0 || tail * best.page_count < best_tail * shape.page_count) {
       best = shape;
       best_tail = tail;
     }
+    if (count == to) return best;
   }
-  return best;
 }
 
-Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, std::size_t set_blocks,
-           const PageAllocator& pages)
+}  // namespace
+
+SetShape SetShape::fit(std::size_t block_bytes, Pages pages, unsigned page_shift) {
+  const std::size_t fitting = (std::size_t{pages.count} << page_shift) / block_bytes;
+  const std::size_t blocks = fitting < max_set_blocks ? fitting : max_set_blocks;
+  if (blocks == 0) return {};
+  const std::uint32_t page_count = pages_holding(blocks * block_bytes, page_shift);
+  return {static_cast<std::uint16_t>(page_count), static_cast<std::uint16_t>(blocks)};
+}
+
+SetShape SetShape::full(std::size_t block_bytes, std::size_t set_blocks, std::uint64_t heap_pages, unsigned page_shift) {
+  const Lengths lengths{block_bytes, set_blocks, heap_pages, page_shift};
+  return first_with_small_tail(block_bytes, lengths.at_most(set_share_shift), lengths.shortest, page_shift);
+}
+
+SetShape SetShape::snug(std::size_t block_bytes, unsigned share_shift, std::uint64_t heap_pages, unsigned page_shift) {
+  const Lengths lengths{block_bytes, max_set_blocks, heap_pages, page_shift};
+  const std::uint32_t shortest = lengths.shortest;
+  const SetShape least = first_with_small_tail(block_bytes, shortest, shortest > snug_pages ? shortest : snug_pages, page_shift);
+  const std::uint32_t share = lengths.at_most(share_shift);
+  if (share > least.page_count) return first_with_small_tail(block_bytes, share, least.page_count, page_shift);
+  const std::uint32_t most = lengths.at_most(set_share_shift);
+  return least.page_count <= most ? least : fit(block_bytes, {most}, page_shift);
+}
+
+Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, unsigned page_shift)
     : front_{&front}, index_{index} {
-  const unsigned page_shift = pages.regions().page_shift();
   front.block_bytes = static_cast<std::uint32_t>(block_bytes);
   // A block is as aligned as its size is even, as far as a run of pages is aligned.
   const auto even = static_cast<std::uint32_t>(lowest_bit(block_bytes));
@@ -52,10 +88,17 @@ Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::s
   front.reciprocal = Reciprocal{static_cast<std::uint32_t>(block_bytes)};
   front.smallest = smallest;
   front.size_span = block_bytes - smallest;
-  const SetShape shape = SetShape::aim(block_bytes, set_blocks, page_shift);
-  set_pages_ = shape.pages;
-  set_blocks_ = shape.blocks;
-  const unsigned enough = shape.blocks >> enough_shift;
+}
+
+void Slab::reshape(const Regions& regions, std::size_t set_blocks) {
+  const std::size_t bytes = front_->block_bytes;
+  if (set_blocks != 0) {
+    shape_ = roomy_shape_ = SetShape::full(bytes, set_blocks, regions.page_count(), regions.page_shift());
+  } else {
+    roomy_shape_ = SetShape::snug(bytes, roomy_share_shift, regions.page_count(), regions.page_shift());
+    shape_ = SetShape::snug(bytes, tight_share_shift, regions.page_count(), regions.page_shift());
+  }
+  const unsigned enough = unsigned{roomy_shape_.blocks} >> enough_shift;
   enough_ = static_cast<std::uint8_t>(enough == 0 ? 1 : enough);
 }
 
@@ -150,19 +193,15 @@ bool Slab::refill(PageAllocator& pages) {
   return true;
 }
 
-/// Carves a new set: the shape aimed at, cut down to the heap's 64th and to the longest free run, but not below one block.
+/// Carves a new set: of the shape aimed at, or what the longest free run holds of it, but not below one block.
 PageNumber Slab::grow(PageAllocator& pages) {
   Regions& regions = pages.regions();
-  const std::uint32_t shortest = pages_holding(front_->block_bytes, regions.page_shift());
-  const std::uint64_t share = regions.page_count() >> set_share_shift;
-  Pages most = set_pages_;
-  if (most.count > share) most = {share > shortest ? static_cast<std::uint32_t>(share) : shortest};
-  SetShape shape = SetShape::fit(front_->block_bytes, most, set_blocks_, regions.page_shift());
-  PageNumber set = pages.take(shape.pages, {1});
+  SetShape shape = pages.is_roomy() ? roomy_shape_ : shape_;
+  PageNumber set = pages.take(shape.pages(), {1});
   if (set == no_page) {
-    shape = SetShape::fit(front_->block_bytes, pages.longest(), shape.blocks, regions.page_shift());
+    shape = SetShape::fit(front_->block_bytes, pages.longest(), regions.page_shift());
     if (shape.blocks == 0) return no_page;
-    set = pages.take(shape.pages, {1});
+    set = pages.take(shape.pages(), {1});
     if (set == no_page) return no_page;
   }
 
@@ -171,11 +210,11 @@ PageNumber Slab::grow(PageAllocator& pages) {
   page.word = 0;
   page.kind = PageKind::set;
   page.class_index = index_;
-  page.block_count = shape.blocks;
+  page.block_count = static_cast<std::uint8_t>(shape.blocks);
   page.front = front_index();
-  region.mark_distances({set, shape.pages});
+  region.mark_distances({set, shape.pages()});
   total_blocks_ += shape.blocks;
-  pages_ += shape.pages;
+  pages_ += shape.pages();
   ++sets_;
   return set;
 }
@@ -188,6 +227,7 @@ void Slab::release(PageAllocator& pages, PageNumber set) {
   --sets_;
   page.block_count = 0;
   page.front = no_front;
+  page.class_index = 0;
   pages.give(run);
 }
 

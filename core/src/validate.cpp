@@ -69,7 +69,7 @@ bool Validator::regions_are_apart() const {
 bool Validator::runs_cover_the_pages() {
   for (std::uint32_t i = 0; i < heap_.regions().count(); ++i) {
     const Region& region = heap_.regions().by_address(i);
-    for (PageNumber head = region.first; head < region.run().end();) {
+    for (PageNumber head = region.first; head < region.end();) {
       Run run;
       if (!run_is_sound(region, head, run)) return false;
       head = run.end();
@@ -86,7 +86,7 @@ bool Validator::run_is_sound(const Region& region, PageNumber head, Run& run) {
   if (is_set && (page.class_index >= heap_.class_count_ || page.block_count > max_set_blocks)) return false;
   if (!is_set && (page.word == 0 || page.word > region.page_count)) return false;
   run = heap_.run_at(region, head);
-  if (region.run().end() - head < run.pages) return false;
+  if (region.end() - head < run.pages) return false;
 
   const PageNumber last = run.end() - Pages{1};
   if (page.kind == PageKind::free_run) {

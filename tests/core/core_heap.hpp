@@ -25,7 +25,7 @@ class CoreHeap {
  public:
   /// A heap with exactly `pages` pages, the first on a multiple of Memory::alignment, its metadata in front of them.
   explicit CoreHeap(std::size_t pages, const Options& options = test::options(Preset::classic))
-      : page_bytes_{std::size_t{1} << configuration_of(options).page_shift},
+      : page_bytes_{std::size_t{1} << configuration_of(options, 0).page_shift},
         room_{131072 + pages * 2 * metadata_per_page},
         memory_{room_ + pages * page_bytes_, Memory::alignment - room_ % Memory::alignment} {
     const Address first_page = reinterpret_cast<Address>(memory_.start()) + room_;
@@ -36,7 +36,7 @@ class CoreHeap {
       return created.heap;
     };
     // With all the room, the heap tells how much it wants for itself; what it wants for its pages is known.
-    const Configuration configuration = configuration_of(options);
+    const Configuration configuration = configuration_of(options, pages * page_bytes_);
     const MetadataNeed of_pages = PageAllocator::first_need(0, configuration.page_shift, configuration.pages);
     const Stats trial = create(room_)->stats();
     const std::size_t own = trial.metadata_bytes - of_pages.bytes(trial.total_bytes / page_bytes_);

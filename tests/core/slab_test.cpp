@@ -51,10 +51,10 @@ TEST_CASE("a set takes no more than the longest free run") {
   }
 }
 
-TEST_CASE("a set can aim at fewer blocks") {
+TEST_CASE("a set can aim at fewer blocks, and has as many as fit into the pages that those need") {
   CoreHeap heap{1024, options(Preset::classic, 0, 10)};
   REQUIRE(heap->allocate(1024, 1) != nullptr);
-  CHECK(heap.picture() == "[1024: 1/10] [free 1021]");
+  CHECK(heap.picture() == "[1024: 1/12] [free 1021]");
 }
 
 TEST_CASE("an empty set goes back to the buddy, one is kept back") {
@@ -124,23 +124,43 @@ TEST_CASE("a set of one block goes from full to empty and back") {
   CHECK(heap->stats().largest_free_bytes == 8 * 4096);
 }
 
-TEST_CASE("a snug set leaves at most a 16th of its run, or the smallest tail of eight lengths") {
-  for (const unsigned page_shift : {10U, 12U}) {
-    for (std::size_t block = 16; block <= 4096; block += 4) {
-      const SetShape shape = SetShape::aim(block, 0, page_shift);
-      REQUIRE(shape.blocks >= 1);
-      REQUIRE(shape.blocks <= max_set_blocks);
-      const std::size_t run = std::size_t{shape.pages.count} << page_shift;
-      REQUIRE(shape.blocks * block <= run);
-      const std::size_t tail = run - shape.blocks * block;
-      const std::size_t shortest = ((block - 1) >> page_shift) + 1;
-      if (tail * 16 <= run || shape.blocks == max_set_blocks) continue;
-      for (std::size_t pages = shortest; pages <= (shortest > 8 ? shortest : 8); ++pages) {
-        const std::size_t blocks = std::min<std::size_t>(max_set_blocks, (pages << page_shift) / block);
-        REQUIRE(tail * pages <= ((pages << page_shift) - blocks * block) * shape.pages.count);
+TEST_CASE("a set leaves at most a 16th of its run, or the least part that any length would") {
+  for (const unsigned page_shift : {9U, 10U, 12U}) {
+    const std::size_t page = std::size_t{1} << page_shift;
+    for (std::size_t block = 8; block <= 8192; block += block < 64 ? 1 : 12) {
+      const SetShape shape = SetShape::full(block, max_set_blocks, 1 << 20, page_shift);
+      const auto part_left = [&](std::size_t pages) {
+        const std::size_t blocks = std::min(max_set_blocks, pages * page / block);
+        return static_cast<double>(pages * page - blocks * block) / static_cast<double>(pages * page);
+      };
+      REQUIRE(shape.blocks == std::min(max_set_blocks, shape.page_count * page / block));
+      const std::size_t shortest = (block + page - 1) / page;
+      const std::size_t longest = (max_set_blocks * block + page - 1) / page;
+      if (part_left(shape.page_count) <= 1.0 / 16) {
+        for (std::size_t pages = shape.page_count + 1U; pages <= longest; ++pages) REQUIRE(part_left(pages) > 1.0 / 16);
+      } else {
+        for (std::size_t pages = shortest; pages <= longest; ++pages) REQUIRE(part_left(shape.page_count) <= part_left(pages));
       }
     }
   }
+}
+
+TEST_CASE("a set of blocks that fill pages has as many as it aims at") {
+  for (std::size_t block = 64; block <= 4096; block *= 2) {
+    const SetShape shape = SetShape::full(block, 64, 4096, 12);
+    CHECK(shape.blocks == 64);
+    CHECK(shape.page_count == block / 64);
+    CHECK(SetShape::full(block, 64, 64, 12).page_count == 1);
+  }
+}
+
+TEST_CASE("a snug set is as short as a small tail lets it be, and longer in a heap that has room") {
+  CHECK(SetShape::snug(1024, 11, 1000, 10).page_count == 1);
+  CHECK(SetShape::snug(640, 11, 1000, 10).page_count == 2);   // 1.6 blocks a page: two leave 128 bytes
+  CHECK(SetShape::snug(1024, 11, 65536, 10).page_count == 32);
+  CHECK(SetShape::snug(1024, 11, 1 << 20, 10).page_count == 64);
+  CHECK(SetShape::snug(16, 11, 1 << 20, 10).page_count == 1);  // 64 blocks fill a page
+  CHECK(SetShape::snug(4096, 11, 64, 10).page_count == 4);     // a block needs more than a 64th
 }
 
 TEST_CASE("blocks of every class lie inside their set, apart, and as aligned as their size is even") {

@@ -59,7 +59,7 @@ Pages BestFit::reach(const Regions& regions, Run run, Kept kept) const {
   const Region& region = regions.of(run.first);
   PageNumber start = run.first;
   PageNumber end = run.end();
-  for (Pages step{1}; end < region.run().end() && step.count != 0; end = end + step) {
+  for (Pages step{1}; end < region.end() && step.count != 0; end = end + step) {
     const Page& page = region.page(end);
     step = page.kind == PageKind::free_run ? Pages{static_cast<std::uint32_t>(page.word)} : kept(end);
   }
@@ -72,7 +72,9 @@ Pages BestFit::reach(const Regions& regions, Run run, Kept kept) const {
       continue;
     }
     const Pages distance{region.head_distances[(last - region.first).count]};
-    const PageNumber head = page.kind == PageKind::kept_end ? start - length : last - distance;
+    PageNumber head = last - distance;
+    if (page.kind == PageKind::kept_end) head = start - length;
+    if (page.kind == PageKind::hint) head = {static_cast<std::uint32_t>(page.word)};
     step = kept(head);
     if (head + step != start) step = {};
   }

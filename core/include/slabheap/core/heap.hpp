@@ -125,6 +125,7 @@ class alignas(SlabFront) Heap {
   Heap(const Configuration& configuration, const Options& options);
   [[nodiscard]] static std::size_t own_bytes(const Configuration& configuration);
   void make_slabs(const Configuration& configuration);
+  void reshape();
 
   // The fronts come first, so that the fast paths find them at a distance that is known when they are compiled.
   [[nodiscard]] SlabFront* fronts() { return reinterpret_cast<SlabFront*>(this + 1); }
@@ -177,6 +178,7 @@ class alignas(SlabFront) Heap {
   std::uint8_t granule_shift_ = 0;
   std::uint8_t page_shift_;
   std::uint8_t class_count_;
+  std::uint8_t set_blocks_;  // that a set aims at; 0: snug
 
   Region* view_ = nullptr;
   PageAllocator pages_;
@@ -260,7 +262,7 @@ template <typename Visitor>
 bool Heap::visit_runs(Visitor visitor) const {
   for (std::uint32_t i = 0; i < regions().count(); ++i) {
     const Region& region = regions().by_address(i);
-    for (PageNumber head = region.first; head < region.run().end(); head = run_at(region, head).end()) {
+    for (PageNumber head = region.first; head < region.end(); head = run_at(region, head).end()) {
       if (!visitor(view_of(region, head))) return false;
     }
   }
@@ -283,13 +285,15 @@ void Heap::trim(GiveBack give_back) {
   (void)release_kept();
   for (std::uint32_t i = 0; i < regions().count(); ++i) {
     Region& region = regions().by_address(i);
-    const PageNumber touched_end = region.first + Pages{region.touched};
-    for (PageNumber head = region.first; head < touched_end;) {
+    const auto give_back_between = [&](PageNumber first, PageNumber end) {
+      if (first < end) give_back(region, regions().address(region, first), regions().bytes(end - first));
+    };
+    for (PageNumber head = region.first; head < region.end();) {
       const Run run = run_at(region, head);
       Page& page = region.page(head);
       if (page.kind == PageKind::free_run && page.class_index != given_back) {
-        const PageNumber end = run.end() < touched_end ? run.end() : touched_end;
-        give_back(region, regions().address(head), regions().bytes(end - head));
+        give_back_between(head, run.end() < region.untouched_first ? run.end() : region.untouched_first);
+        give_back_between(head > region.untouched_end ? head : region.untouched_end, run.end());
         page.class_index = given_back;
       }
       head = run.end();

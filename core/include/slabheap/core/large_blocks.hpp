@@ -44,14 +44,16 @@ class LargeBlocks {
 inline Address LargeBlocks::take_kept(PageAllocator& pages, Pages count) {
   const PageNumber head = pages.take_kept(count);
   Region& region = pages.regions().of(head);
-  region.page(head).kind = PageKind::large;
-  if (!pages.cache().has_aligned_only()) leave_hints(region, {head, count});
+  Page& page = region.page(head);
+  page.kind = PageKind::large;
+  if (page.class_index != has_hints) leave_hints(region, {head, count});
   ++allocations_;
   return pages.regions().address(region, head);
 }
 
 inline void LargeBlocks::give(PageAllocator& pages, Region& region, PageNumber head, Page& page) {
   ++deallocations_;
+  page.class_index = has_hints;
   pages.give(region, {head, {static_cast<std::uint32_t>(page.word)}}, page);
 }
 

@@ -10,7 +10,7 @@ class Heap;
 
 enum class Preset : std::uint32_t {
   classic,  ///< seven classes of 64 to 4096 bytes, sets of 64 blocks, pages of 4096 bytes, buddy
-  compact,  ///< four classes a doubling from 16 to 4096 bytes, snug sets, pages of 1024 bytes, best fit
+  compact,  ///< four classes a doubling from 16 to 4096 bytes, eight from 8 MiB up; snug sets, pages of 1024 bytes, best fit
 };
 
 /// What the heap calls. Each may be null.
@@ -47,13 +47,13 @@ struct Configuration {
   std::size_t set_blocks;  ///< 0: snug, see SetShape
   unsigned page_shift;
   PageLayerKind pages;
-  bool has_cache = true;
+  bool has_cache;
 };
 
 /// What is wrong with the options, as a sentence without a full stop; null if nothing is.
 [[nodiscard]] const char* problem_of(const Options& options);
 
-/// The configuration of options that have no problem.
-[[nodiscard]] Configuration configuration_of(const Options& options);
+/// The configuration of a heap that is made of so many bytes with options that have no problem.
+[[nodiscard]] Configuration configuration_of(const Options& options, std::size_t bytes);
 
 }  // namespace slabheap

@@ -26,7 +26,7 @@ struct Page {
   /// The next page on the list that this one is on; the previous one stands in the region's `previous`.
   PageNumber next;
   PageKind kind;
-  std::uint8_t class_index;  ///< set: its size class · free run: `given_back`, or 0
+  std::uint8_t class_index;  ///< set: its size class · free run: `given_back`, or 0 · kept run: `has_hints`, or 0
   std::uint8_t block_count;  ///< blocks of a set; 0 if and only if this is not the head of a set
   std::uint8_t front;        ///< set: the SlabFront that frees go by, `no_front` where the slow path has to see them
 };
@@ -37,6 +37,9 @@ inline constexpr std::uint8_t no_front = 0;
 
 /// Marks a free run whose memory went back to the OS and has not been used since.
 inline constexpr std::uint8_t given_back = 1;
+
+/// Marks a kept run that was a large block last, whose hints are where the next one wants them.
+inline constexpr std::uint8_t has_hints = 1;
 
 /// Bytes of metadata that a page costs: its descriptor, its distance from a set's head, its backward link.
 inline constexpr std::size_t metadata_per_page = sizeof(Page) + sizeof(std::uint16_t) + sizeof(PageNumber);

@@ -50,8 +50,8 @@ class PageAllocator {
   [[nodiscard]] PageLayerKind kind() const { return kind_; }
   [[nodiscard]] std::uint64_t used_pages() const { return used_pages_; }
   [[nodiscard]] std::uint64_t peak_pages() const { return peak_pages_; }
-  /// Whether less than half of the pages are in use.
-  [[nodiscard]] bool is_roomy() const { return 2 * used_pages_ < regions_.page_count(); }
+  /// Whether less than half of the pages are in use. While they are, speed comes first; after that, space.
+  [[nodiscard]] bool is_roomy() const { return used_pages_ < half_pages_; }
   [[nodiscard]] Pages longest() const;
   /// As `longest`, if `run` were given, and every run next to it whose head `kept` gives a length for.
   template <typename Kept>
@@ -67,11 +67,11 @@ class PageAllocator {
   template <typename Self, typename Function>
   static decltype(auto) with_layer(Self& self, Function function);
   void count_used(Pages pages);
-  void note_touched(Run run);
   [[nodiscard]] PageNumber take_from_layer(Pages pages, Pages alignment);
   [[gnu::noinline]] void give_to_layer(Run run);
 
   std::uint64_t used_pages_ = 0;
+  std::uint64_t half_pages_ = 0;  // of all there are, rounded up
   std::uint64_t peak_pages_ = 0;
   RunCache cache_;
   Regions regions_;
@@ -95,7 +95,7 @@ inline PageNumber PageAllocator::take(Pages pages, Pages alignment) {
 
 inline void PageAllocator::give(Region& region, Run run, Page& head) {
   used_pages_ -= run.pages.count;
-  if (!cache_.keep(region, run, head)) [[unlikely]]
+  if (!is_roomy() || !cache_.keep(region, run, head)) [[unlikely]]
     give_to_layer(run);
 }
 
@@ -111,7 +111,7 @@ void PageAllocator::give_all(RunAt run_at) {
     for (std::uint32_t i = 0; i < regions_.count(); ++i) {
       Region& region = regions_.by_address(i);
       // Runs are dissolved first and given as one: merging them one by one would move heads under the walk.
-      for (PageNumber head = region.first; head < region.run().end();) {
+      for (PageNumber head = region.first; head < region.end();) {
         const PageNumber end = run_at(region, head).end();
         Page& page = region.page(head);
         if (page.kind == PageKind::free_run) layer.withdraw(regions_, head);

@@ -53,7 +53,8 @@ struct Region {
   PageNumber* previous;  ///< backward links of the list that a page is on
   PageNumber first;
   std::uint32_t page_count;
-  std::uint32_t touched;       ///< pages from here to the end have never been handed out
+  PageNumber untouched_first;  ///< from here
+  PageNumber untouched_end;    ///< to here, pages have never been handed out
   std::uint32_t tag;           ///< the owner's; the heap carries it and does not read it
   void* layer;                 ///< what the page layer keeps of this region
   PageNumber fresh;            ///< the page layer's: see Buddy
@@ -67,6 +68,8 @@ struct Region {
     return *reinterpret_cast<Page*>(zeroth_descriptor + Address{number.value} * sizeof(Page));
   }
   [[nodiscard]] bool holds_page(Address address) const { return address - pages_start < pages_bytes; }
+  /// Remembers that a run was handed out.
+  void touch(Run run);
   /// Makes every page of a new set lead to its head.
   void mark_distances(Run set);
 };
@@ -117,7 +120,7 @@ class Regions {
   [[nodiscard]] std::size_t given_bytes() const { return given_bytes_; }
   [[nodiscard]] std::size_t metadata_bytes() const { return metadata_bytes_; }
   [[nodiscard]] std::uint64_t page_count() const { return page_count_; }
-  /// The pages behind the last of each region that was ever handed out.
+  /// The pages of all regions that were never handed out, as far as one stretch in each knows them.
   [[nodiscard]] std::uint64_t untouched_pages() const;
 
   /// Remembers the longest order of a region.

@@ -73,8 +73,10 @@ inline bool RunCache::keep(const Region& region, Run run, Page& head) {
     if (lowest_bit(run.first.value) < run.pages.count) return false;
   } else {
     Page& last = region.page(run.end() - Pages{1});
-    last.kind = PageKind::kept_end;
-    last.word = run.pages.count;
+    if (last.kind != PageKind::hint) {  // which leads to the head, too
+      last.kind = PageKind::kept_end;
+      last.word = run.pages.count;
+    }
   }
   head.kind = PageKind::kept_run;  // of a run of one page, the last is the head
   head.word = run.pages.count;

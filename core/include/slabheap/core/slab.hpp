@@ -26,13 +26,19 @@ namespace slabheap {
 
 /// How a set of some class is cut.
 struct SetShape {
-  Pages pages;
-  std::uint8_t blocks = 0;
+  std::uint16_t page_count = 0;
+  std::uint16_t blocks = 0;
 
-  /// As many blocks as fit into so many pages, at most `most`, in as few pages as hold them. No block fits: no blocks.
-  [[nodiscard]] static SetShape fit(std::size_t block_bytes, Pages pages, std::size_t most, unsigned page_shift);
-  /// The shape that a class aims at: `set_blocks` blocks, or, for 0, as few pages as leave a small tail.
-  [[nodiscard]] static SetShape aim(std::size_t block_bytes, std::size_t set_blocks, unsigned page_shift);
+  [[nodiscard]] Pages pages() const { return {page_count}; }
+
+  /// As many blocks as fit into so many pages, at most 64, in as few pages as hold them. No block fits: no blocks.
+  [[nodiscard]] static SetShape fit(std::size_t block_bytes, Pages pages, unsigned page_shift);
+  /// The shape that the sets of a class aim at in a heap of so many pages: of `set_blocks` blocks. A set takes no more than a 64th of
+  /// the heap, unless a block needs more.
+  [[nodiscard]] static SetShape full(std::size_t block_bytes, std::size_t set_blocks, std::uint64_t heap_pages,
+                                     unsigned page_shift);
+  /// The same, with no more pages than leave a small tail, or than so small a part of the heap: one of 2^share_shift.
+  [[nodiscard]] static SetShape snug(std::size_t block_bytes, unsigned share_shift, std::uint64_t heap_pages, unsigned page_shift);
 };
 
 /// The bits of so many blocks, at most 64.
@@ -72,8 +78,10 @@ static_assert(sizeof(SlabFront) == 64, "fronts are found by a shift");
 class Slab {
  public:
   /// `smallest` is the least request that routes here by size alone.
-  Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, std::size_t set_blocks,
-       const PageAllocator& pages);
+  Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, unsigned page_shift);
+
+  /// Fits the sets that will be carved to a heap of the size that it has now; `set_blocks` is what they aim at, 0: snug.
+  void reshape(const Regions& regions, std::size_t set_blocks);
 
   /// Makes the front offer a block: of the current set again, of a listed one, or of a new one. False: there is no memory, and
   /// nothing has changed.
@@ -125,9 +133,9 @@ class Slab {
   std::uint32_t listed_ = 0;
   std::uint32_t sets_ = 0;
   Pages pages_;
-  Pages set_pages_;  // the shape that a set aims at: pages, and blocks
-  std::uint8_t set_blocks_;
-  std::uint8_t enough_;  // free blocks that make it worth while to turn to a set
+  SetShape roomy_shape_;  // that a new set aims at while the heap is roomy,
+  SetShape shape_;        // and else
+  std::uint8_t enough_ = 1;  // free blocks that make it worth while to turn to a set
   std::uint8_t index_;
 };
 

@@ -1,0 +1,127 @@
+#include "slabheap/core/run_cache.hpp"
+
+#include <vector>
+
+#include "core_heap.hpp"
+
+using namespace slabheap;
+using slabheap::test::CoreHeap;
+
+namespace {
+
+constexpr std::size_t page = 4096;
+
+Options keeping(Preset preset = Preset::classic) {
+  Options options;
+  options.preset = preset;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("a freed run is handed out again to the next request of as many pages, the last one first") {
+  CoreHeap heap{256, keeping()};
+  void* blocks[3];
+  for (void*& block : blocks) block = heap->allocate(5 * page, 1);
+  for (void* block : blocks) REQUIRE(heap->deallocate(block, 5 * page, 1) == Status::ok);
+  CHECK(heap.picture() == "[free 5] [free 1] [free 2] [free 5] [free 1] [free 2] [free 5] [free 235]");
+  CHECK(heap->stats().used_bytes == 0);
+  CHECK(heap->stats().largest_free_bytes == 256 * page);
+  for (int i = 2; i >= 0; --i) CHECK(heap->allocate(4 * page + 1, 1) == blocks[i]);
+  CHECK(heap.picture() == "[large 5] [free 1] [free 2] [large 5] [free 1] [free 2] [large 5] [free 235]");
+}
+
+TEST_CASE("a kept run is free: it is refused like any other, and counts as none of the blocks") {
+  CoreHeap heap{256, keeping()};
+  auto* block = static_cast<char*>(heap->allocate(5 * page, 1));
+  REQUIRE(heap->free(block) == Status::ok);
+  CHECK(heap->free(block) == Status::not_allocated);
+  CHECK(heap->deallocate(block, 5 * page, 1) == Status::not_allocated);
+  CHECK(heap->free(block + page) == Status::not_allocated);
+  CHECK(heap->block_size(block) == 0);
+  CHECK(heap->reallocate(block, 5 * page, 1, 6 * page) == nullptr);
+  CHECK(heap->stats().rejected_frees == 4);
+  CHECK(heap->stats().live_blocks == 0);
+}
+
+TEST_CASE("runs that are kept are given up before a request fails, and when a block grows into them") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{64, keeping(preset)};
+    const std::size_t bytes = heap->regions().page_bytes();
+    std::vector<void*> blocks;
+    for (int i = 0; i < 8; ++i) blocks.push_back(heap->allocate(6 * bytes, 1));
+    for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+    void* all = heap->allocate(64 * bytes, 1);
+    CHECK(all != nullptr);
+    REQUIRE(heap->free(all) == Status::ok);
+    auto* first = static_cast<char*>(heap->allocate(8 * bytes, 1));
+    void* second = heap->allocate(8 * bytes, 1);
+    REQUIRE(heap->free(second) == Status::ok);
+    if (second == first + 8 * bytes) CHECK(heap->reallocate(first, 8 * bytes, 1, 12 * bytes) == first);
+    CHECK(heap->validate());
+  }
+}
+
+TEST_CASE("a heap of which half is in use keeps no runs") {
+  CoreHeap heap{64, keeping()};
+  REQUIRE(heap->allocate(32 * page, 1) != nullptr);
+  void* block = heap->allocate(4 * page, 1);
+  REQUIRE(heap->free(block) == Status::ok);
+  CHECK(heap.picture() == "[large 32] [free 32]");
+}
+
+TEST_CASE("a full cache gives up another run for each that it keeps") {
+  CoreHeap heap{4096, keeping()};
+  std::vector<void*> blocks;
+  for (int i = 0; i < 300; ++i) blocks.push_back(heap->allocate(static_cast<std::size_t>(2 + i % 7) * page, 1));
+  for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+  CHECK(heap->validate());
+  std::size_t runs = 0;
+  heap->pages().cache().for_each(heap->regions(), [&](Run) { ++runs; });
+  CHECK(runs > 50);
+  CHECK(runs <= RunCache::max_runs);
+  CHECK(heap->stats().largest_free_bytes == 4096 * page);
+  (void)heap->release_kept();
+  CHECK(heap.picture() == "[free 4096]");
+}
+
+TEST_CASE("resetting, trimming and adding memory leave no run kept") {
+  CoreHeap heap{256, keeping()};
+  REQUIRE(heap->free(heap->allocate(5 * page, 1)) == Status::ok);
+  heap->reset();
+  CHECK(heap.picture() == "[free 256]");
+  REQUIRE(heap->free(heap->allocate(5 * page, 1)) == Status::ok);
+  heap->trim([](const Region&, Address, std::size_t) {});
+  CHECK(heap.picture() == "[free 256]");
+  REQUIRE(heap->free(heap->allocate(5 * page, 1)) == Status::ok);
+  const slabheap::test::Memory memory{64 * page};
+  REQUIRE(heap->add_memory({reinterpret_cast<Address>(memory.start()), memory.bytes()}, false, 0) == Status::ok);
+  CHECK(heap->pages().cache().empty());
+  CHECK(heap->validate());
+}
+
+TEST_CASE("what a request would get is known although runs are kept, at every moment of a random run") {
+  std::uint32_t random = 1;
+  const auto next = [&] { return random = random * 1664525 + 1013904223; };
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{512, keeping(preset)};
+    const std::size_t bytes = heap->regions().page_bytes();
+    std::vector<void*> blocks;
+    for (int step = 0; step < 3000; ++step) {
+      if (next() % 16 < 8 && blocks.size() < 40) {
+        if (void* block = heap->allocate((next() >> 8) % (12 * bytes) + 1, 1)) blocks.push_back(block);
+      } else if (!blocks.empty()) {
+        const std::size_t index = (next() >> 8) % blocks.size();
+        REQUIRE(heap->free(blocks[index]) == Status::ok);
+        blocks[index] = blocks.back();
+        blocks.pop_back();
+      }
+      const std::size_t largest = heap->stats().largest_free_bytes;
+      if (step % 50 == 0) {
+        (void)heap->release_kept();
+        CHECK(heap->stats().largest_free_bytes == largest);
+      }
+      REQUIRE(heap->validate());
+    }
+  }
+}
