@@ -26,7 +26,7 @@ format: ## Formats all sources
 	tools/format
 
 header: ## Prints the C header anew from the Rust declarations
-	cd rust && SLABHEAP_BLESS=1 cargo test --package slabheap-sys --test header
+	cd rust && SLABHEAP_BLESS=1 DOCS_RS=1 cargo test --package slabheap-sys --test header
 
 bench: ## The benchmark against other allocators
 	cd bench && cargo run --release -- speed

@@ -52,6 +52,9 @@ const char* heap_options_problem(const HeapOptions* options) {
   if (known.invalid_free != HEAP_INVALID_FREE_REPORT && known.invalid_free != HEAP_INVALID_FREE_ABORT) {
     return "there is no such way to treat an invalid free";
   }
+  if (known.freed_runs != HEAP_FREED_RUNS_KEPT && known.freed_runs != HEAP_FREED_RUNS_MERGED) {
+    return "there is no such way to treat a freed run";
+  }
   if (known.pages > HEAP_PAGE_LAYER_BEST_FIT) return "there is no such page layer";
   return slabheap::problem_of(from_c(known));
 }

@@ -35,6 +35,7 @@ Options from_c(const HeapOptions& options) {
   core.page_bytes = options.page_bytes;
   core.has_pages = options.pages != HEAP_PAGE_LAYER_PRESET;
   core.pages = options.pages == HEAP_PAGE_LAYER_BEST_FIT ? PageLayerKind::best_fit : PageLayerKind::buddy;
+  core.has_cache = options.freed_runs == HEAP_FREED_RUNS_KEPT;
   if (options.invalid_free == HEAP_INVALID_FREE_ABORT) core.hooks.refused_free = abort_on_refused_free;
   if (options.out_of_memory != nullptr) {
     core.hooks.out_of_memory = call_out_of_memory;

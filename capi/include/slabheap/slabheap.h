@@ -124,7 +124,8 @@ enum HeapPreset
    */
   HEAP_PRESET_CLASSIC = 0,
   /**
-   * For space: four classes a doubling from 16 to 4096 bytes, sets as short as leave no waste, best fit, 1024-byte pages.
+   * For space: three to four classes a doubling from 16 to 4096 bytes, eight in a heap that is made of 8 MiB or more; sets as short
+   * as leave little unused, best fit, 1024-byte pages.
    */
   HEAP_PRESET_COMPACT = 1,
 };
@@ -188,6 +189,34 @@ enum HeapInvalidFree
 typedef enum HeapInvalidFree HeapInvalidFree;
 #else
 typedef uint32_t HeapInvalidFree;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What becomes of a run of pages that is freed.
+ */
+enum HeapFreedRuns
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * While less than half of the heap is in use, runs of up to 64 pages are kept by their length for the next request of as many, a
+   * quarter of the heap and 256 runs at the most. They are free to every figure and every walk, and are all merged at once before a
+   * request fails, or when a run is cut that is not kept while more than half of the heap is in use: one call then takes up to 256
+   * merges more than any other.
+   */
+  HEAP_FREED_RUNS_KEPT = 0,
+  /**
+   * It is merged with its free neighbours at once: no call takes more steps than another of its kind.
+   */
+  HEAP_FREED_RUNS_MERGED = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum HeapFreedRuns HeapFreedRuns;
+#else
+typedef uint32_t HeapFreedRuns;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -259,7 +288,7 @@ typedef struct HeapOptions {
   HeapPageLayer pages;
   /**
    * `class_count` block sizes in bytes, ascending, each HEAP_MIN_BLOCK_BYTES to HEAP_MAX_BLOCK_BYTES; read, not kept. NULL: the
-   * preset's. Blocks are as aligned as their size is even: of 48 bytes, to 16.
+   * preset's. Blocks are as aligned as their size is even, up to a page: of 48 bytes, to 16.
    */
   const size_t *classes;
   /**
@@ -267,8 +296,9 @@ typedef struct HeapOptions {
    */
   size_t class_count;
   /**
-   * The blocks that a set aims at, 1 to HEAP_MAX_SET_BLOCKS. A set takes no more than a 64th of the heap, unless one block needs
-   * more, and no more than the longest free run.
+   * The blocks that a set aims at, 1 to HEAP_MAX_SET_BLOCKS. It has as many as fit into the pages that these need, or less where fewer
+   * pages leave less unused. A set takes no more than a 64th of the heap, unless one block needs more, and no more than the
+   * longest free run.
    */
   size_t set_blocks;
   /**
@@ -279,6 +309,10 @@ typedef struct HeapOptions {
    * What to do about invalid frees.
    */
   HeapInvalidFree invalid_free;
+  /**
+   * What becomes of freed runs.
+   */
+  HeapFreedRuns freed_runs;
   /**
    * Called before a request fails for want of memory.
    */

@@ -86,7 +86,8 @@ pub mod known {
 pub enum HeapPreset {
     /// Seven classes of 64, 128, ... 4096 bytes in sets of 64 blocks, over a buddy allocator of 4096-byte pages.
     Classic = 0,
-    /// For space: four classes a doubling from 16 to 4096 bytes, sets as short as leave no waste, best fit, 1024-byte pages.
+    /// For space: three to four classes a doubling from 16 to 4096 bytes, eight in a heap that is made of 8 MiB or more; sets as short
+    /// as leave little unused, best fit, 1024-byte pages.
     Compact = 1,
 }
 
@@ -111,6 +112,19 @@ pub enum HeapInvalidFree {
     Report = 0,
     /// Prints the reason and the pointer to the standard error stream and aborts the process.
     Abort = 1,
+}
+
+/// What becomes of a run of pages that is freed.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapFreedRuns {
+    /// While less than half of the heap is in use, runs of up to 64 pages are kept by their length for the next request of as many, a
+    /// quarter of the heap and 256 runs at the most. They are free to every figure and every walk, and are all merged at once before a
+    /// request fails, or when a run is cut that is not kept while more than half of the heap is in use: one call then takes up to 256
+    /// merges more than any other.
+    Kept = 0,
+    /// It is merged with its free neighbours at once: no call takes more steps than another of its kind.
+    Merged = 1,
 }
 
 /// A heap. It lies in the memory that it manages; a pointer to it is all there is to hold.
@@ -141,17 +155,20 @@ pub struct HeapOptions {
     /// The page layer.
     pub pages: HeapPageLayer,
     /// `class_count` block sizes in bytes, ascending, each HEAP_MIN_BLOCK_BYTES to HEAP_MAX_BLOCK_BYTES; read, not kept. NULL: the
-    /// preset's. Blocks are as aligned as their size is even: of 48 bytes, to 16.
+    /// preset's. Blocks are as aligned as their size is even, up to a page: of 48 bytes, to 16.
     pub classes: *const usize,
     /// How many, at most HEAP_MAX_CLASSES.
     pub class_count: usize,
-    /// The blocks that a set aims at, 1 to HEAP_MAX_SET_BLOCKS. A set takes no more than a 64th of the heap, unless one block needs
-    /// more, and no more than the longest free run.
+    /// The blocks that a set aims at, 1 to HEAP_MAX_SET_BLOCKS. It has as many as fit into the pages that these need, or less where fewer
+    /// pages leave less unused. A set takes no more than a 64th of the heap, unless one block needs more, and no more than the
+    /// longest free run.
     pub set_blocks: usize,
     /// Bytes of a page: a power of two, HEAP_MIN_PAGE_BYTES to HEAP_MAX_PAGE_BYTES.
     pub page_bytes: usize,
     /// What to do about invalid frees.
     pub invalid_free: HeapInvalidFree,
+    /// What becomes of freed runs.
+    pub freed_runs: HeapFreedRuns,
     /// Called before a request fails for want of memory.
     pub out_of_memory: HeapOutOfMemory,
     /// Passed to `out_of_memory`.

@@ -3,7 +3,7 @@
 use crate::heap::Heap;
 use crate::raw::{self, MAPPED, Raw};
 use crate::rescue::{RescueFn, call_rescue};
-use crate::{Error, InvalidFree, PageLayer, Preset};
+use crate::{Error, FreedRuns, InvalidFree, PageLayer, Preset};
 use core::mem::MaybeUninit;
 use slabheap_sys::HeapOptions;
 
@@ -27,6 +27,7 @@ pub struct Builder<'a> {
     set_blocks: usize,
     page_bytes: usize,
     invalid_free: InvalidFree,
+    freed_runs: FreedRuns,
     rescue: Option<RescueFn>,
 }
 
@@ -40,6 +41,7 @@ impl<'a> Builder<'a> {
             set_blocks: 0,
             page_bytes: 0,
             invalid_free: InvalidFree::Report,
+            freed_runs: FreedRuns::Kept,
             rescue: None,
         }
     }
@@ -56,8 +58,8 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// The size classes: block sizes in bytes, ascending, 8 to 65536, at most 128 of them. Blocks are as aligned as their size is even:
-    /// of 48 bytes, to 16.
+    /// The size classes: block sizes in bytes, ascending, 8 to 65536, at most 128 of them. Blocks are as aligned as their size is even,
+    /// up to a page: of 48 bytes, to 16.
     pub const fn classes(mut self, classes: &'a [usize]) -> Self {
         self.classes = Some(classes);
         self
@@ -78,6 +80,12 @@ impl<'a> Builder<'a> {
     /// What to do about invalid frees, beside counting them. [`InvalidFree::Abort`] needs the feature `os`.
     pub const fn invalid_free(mut self, invalid_free: InvalidFree) -> Self {
         self.invalid_free = invalid_free;
+        self
+    }
+
+    /// What becomes of freed runs of pages: kept a while for speed, or merged at once, so that no call takes longer than another.
+    pub const fn freed_runs(mut self, freed_runs: FreedRuns) -> Self {
+        self.freed_runs = freed_runs;
         self
     }
 
@@ -137,6 +145,7 @@ impl<'a> Builder<'a> {
         options.set_blocks = self.set_blocks;
         options.page_bytes = self.page_bytes;
         options.invalid_free = self.invalid_free;
+        options.freed_runs = self.freed_runs;
         if let Some(rescue) = self.rescue {
             options.out_of_memory = Some(call_rescue);
             options.context = rescue as *mut _;

@@ -7,8 +7,8 @@ mod model;
 use model::{Block, Model};
 use slabheap_sys::known::HeapStatus as Status;
 use slabheap_sys::{
-    Heap, HeapClassStats, HeapInvalidFree, HeapOptions, HeapOutOfMemory, HeapPageLayer, HeapPreset, HeapRunVisitor, HeapStats,
-    HeapStatus, HeapUsableSize, HeapVisitor,
+    Heap, HeapClassStats, HeapFreedRuns, HeapInvalidFree, HeapOptions, HeapOutOfMemory, HeapPageLayer, HeapPreset,
+    HeapRunVisitor, HeapStats, HeapStatus, HeapUsableSize, HeapVisitor,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{c_char, c_void};
@@ -39,6 +39,7 @@ pub extern "C" fn heap_options_default() -> HeapOptions {
         set_blocks: 0,
         page_bytes: 0,
         invalid_free: HeapInvalidFree::Report,
+        freed_runs: HeapFreedRuns::Kept,
         out_of_memory: None,
         context: null_mut(),
     }
