@@ -4,11 +4,11 @@ namespace slabheap {
 namespace {
 
 constexpr unsigned set_share_shift = 6;    // a set takes at most a 64th of the heap's pages, unless a block needs more
-constexpr unsigned roomy_share_shift = 11;  // and a snug set that is longer than it need be a 2048th, while the heap is roomy,
-constexpr unsigned tight_share_shift = 12;  // or a 4096th
+constexpr unsigned snug_share_shift = 11;  // and a snug set that is longer than it need be a 2048th,
+constexpr unsigned growth_shift = 2;       // and no more than a quarter of all that its slab ever carved
 constexpr std::uint32_t snug_pages = 8;    // the longest run that is looked at for a shorter tail
 constexpr unsigned small_tail_shift = 4;   // a tail is small if it is at most a 16th of the run
-constexpr unsigned enough_shift = 3;       // a set is turned to when an eighth of it is free, while there is room for others
+constexpr unsigned enough_shift = 4;       // a set is turned to when a 16th of it is free, while there is room for others
 
 std::uint32_t pages_holding(std::size_t bytes, unsigned page_shift) {
   return static_cast<std::uint32_t>(((bytes - 1) >> page_shift) + 1);
@@ -31,6 +31,12 @@ struct Lengths {
     return pages > shortest ? pages : shortest;
   }
 };
+
+/// Free blocks that make it worth while to turn to a set.
+unsigned enough_of(const Page& set) {
+  const unsigned part = unsigned{set.block_count} >> enough_shift;
+  return part == 0 ? 1 : part;
+}
 
 /// What a set of this shape leaves unused.
 std::size_t tail_of(const SetShape& shape, std::size_t block_bytes, unsigned page_shift) {
@@ -68,14 +74,18 @@ SetShape SetShape::full(std::size_t block_bytes, std::size_t set_blocks, std::ui
   return first_with_small_tail(block_bytes, lengths.at_most(set_share_shift), lengths.shortest, page_shift);
 }
 
-SetShape SetShape::snug(std::size_t block_bytes, unsigned share_shift, std::uint64_t heap_pages, unsigned page_shift) {
+SetShape SetShape::least(std::size_t block_bytes, std::uint64_t heap_pages, unsigned page_shift) {
   const Lengths lengths{block_bytes, max_set_blocks, heap_pages, page_shift};
   const std::uint32_t shortest = lengths.shortest;
-  const SetShape least = first_with_small_tail(block_bytes, shortest, shortest > snug_pages ? shortest : snug_pages, page_shift);
-  const std::uint32_t share = lengths.at_most(share_shift);
-  if (share > least.page_count) return first_with_small_tail(block_bytes, share, least.page_count, page_shift);
+  const SetShape shape = first_with_small_tail(block_bytes, shortest, shortest > snug_pages ? shortest : snug_pages, page_shift);
   const std::uint32_t most = lengths.at_most(set_share_shift);
-  return least.page_count <= most ? least : fit(block_bytes, {most}, page_shift);
+  return shape.page_count <= most ? shape : fit(block_bytes, {most}, page_shift);
+}
+
+SetShape SetShape::snug(std::size_t block_bytes, std::uint64_t heap_pages, unsigned page_shift) {
+  const SetShape shape = least(block_bytes, heap_pages, page_shift);
+  const std::uint32_t share = Lengths{block_bytes, max_set_blocks, heap_pages, page_shift}.at_most(snug_share_shift);
+  return share > shape.page_count ? first_with_small_tail(block_bytes, share, shape.page_count, page_shift) : shape;
 }
 
 Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, unsigned page_shift)
@@ -93,13 +103,11 @@ Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::s
 void Slab::reshape(const Regions& regions, std::size_t set_blocks) {
   const std::size_t bytes = front_->block_bytes;
   if (set_blocks != 0) {
-    shape_ = roomy_shape_ = SetShape::full(bytes, set_blocks, regions.page_count(), regions.page_shift());
+    least_shape_ = most_shape_ = SetShape::full(bytes, set_blocks, regions.page_count(), regions.page_shift());
   } else {
-    roomy_shape_ = SetShape::snug(bytes, roomy_share_shift, regions.page_count(), regions.page_shift());
-    shape_ = SetShape::snug(bytes, tight_share_shift, regions.page_count(), regions.page_shift());
+    least_shape_ = SetShape::least(bytes, regions.page_count(), regions.page_shift());
+    most_shape_ = SetShape::snug(bytes, regions.page_count(), regions.page_shift());
   }
-  const unsigned enough = unsigned{roomy_shape_.blocks} >> enough_shift;
-  enough_ = static_cast<std::uint8_t>(enough == 0 ? 1 : enough);
 }
 
 Run Slab::run_of(PageNumber set, const Page& page, unsigned page_shift) const {
@@ -162,7 +170,7 @@ void Slab::list(PageAllocator& pages, PageNumber set) {
 bool Slab::has_enough(const PageAllocator& pages, PageNumber set) const {
   if (set == no_page) return false;
   const Page& page = pages.regions().page(set);
-  return bit_count(page.word) + enough_ <= page.block_count;
+  return bit_count(page.word) + enough_of(page) <= page.block_count;
 }
 
 PageNumber Slab::take_listed(PageAllocator& pages) {
@@ -175,7 +183,7 @@ PageNumber Slab::take_listed(PageAllocator& pages) {
 
 bool Slab::refill(PageAllocator& pages) {
   const std::uint64_t again = free_in_current();
-  if (again != 0 && (bit_count(again) >= enough_ || front_->current->word == 0)) {
+  if (again != 0 && (bit_count(again) >= enough_of(*front_->current) || front_->current->word == 0)) {
     offer(again);
     return true;
   }
@@ -193,10 +201,21 @@ bool Slab::refill(PageAllocator& pages) {
   return true;
 }
 
+/// The shape of the next set. A snug slab has short sets as long as it has few, so that a class that is hardly used costs little; what
+/// it carves again and again becomes longer, and half of that when the heap is not roomy.
+SetShape Slab::next_shape(const PageAllocator& pages) const {
+  const std::uint32_t most = std::uint32_t{most_shape_.page_count} >> (pages.is_roomy() ? 0 : 1);
+  const std::uint32_t share = carved_pages_ >> growth_shift;
+  const std::uint32_t length = share < most ? share : most;
+  if (length <= least_shape_.page_count) return least_shape_;
+  if (length == most_shape_.page_count) return most_shape_;
+  return first_with_small_tail(front_->block_bytes, length, least_shape_.page_count, pages.regions().page_shift());
+}
+
 /// Carves a new set: of the shape aimed at, or what the longest free run holds of it, but not below one block.
 PageNumber Slab::grow(PageAllocator& pages) {
   Regions& regions = pages.regions();
-  SetShape shape = pages.is_roomy() ? roomy_shape_ : shape_;
+  SetShape shape = next_shape(pages);
   PageNumber set = pages.take(shape.pages(), {1});
   if (set == no_page) {
     shape = SetShape::fit(front_->block_bytes, pages.longest(), regions.page_shift());
@@ -215,6 +234,7 @@ PageNumber Slab::grow(PageAllocator& pages) {
   region.mark_distances({set, shape.pages()});
   total_blocks_ += shape.blocks;
   pages_ += shape.pages();
+  carved_pages_ += shape.page_count;
   ++sets_;
   return set;
 }
@@ -285,6 +305,7 @@ void Slab::forget_all() {
   front_->deallocations = allocations();
   sets_ = 0;
   pages_ = {};
+  carved_pages_ = 0;
   total_blocks_ = 0;
 }
 

@@ -37,8 +37,10 @@ struct SetShape {
   /// the heap, unless a block needs more.
   [[nodiscard]] static SetShape full(std::size_t block_bytes, std::size_t set_blocks, std::uint64_t heap_pages,
                                      unsigned page_shift);
-  /// The same, with no more pages than leave a small tail, or than so small a part of the heap: one of 2^share_shift.
-  [[nodiscard]] static SetShape snug(std::size_t block_bytes, unsigned share_shift, std::uint64_t heap_pages, unsigned page_shift);
+  /// The shortest whose tail is small, of those that are not much longer than a block.
+  [[nodiscard]] static SetShape least(std::size_t block_bytes, std::uint64_t heap_pages, unsigned page_shift);
+  /// That, or a longer one that takes no more than a 2048th of the heap.
+  [[nodiscard]] static SetShape snug(std::size_t block_bytes, std::uint64_t heap_pages, unsigned page_shift);
 };
 
 /// The bits of so many blocks, at most 64.
@@ -121,6 +123,7 @@ class Slab {
   [[nodiscard]] bool has_enough(const PageAllocator& pages, PageNumber set) const;
   [[nodiscard]] PageNumber take_listed(PageAllocator& pages);
   void list(PageAllocator& pages, PageNumber set);
+  [[nodiscard]] SetShape next_shape(const PageAllocator& pages) const;
   [[nodiscard]] PageNumber grow(PageAllocator& pages);
   void release(PageAllocator& pages, PageNumber set);
   void settle_empty(PageAllocator& pages, PageNumber set);
@@ -133,10 +136,12 @@ class Slab {
   std::uint32_t listed_ = 0;
   std::uint32_t sets_ = 0;
   Pages pages_;
-  SetShape roomy_shape_;  // that a new set aims at while the heap is roomy,
-  SetShape shape_;        // and else
-  std::uint8_t enough_ = 1;  // free blocks that make it worth while to turn to a set
+  std::uint32_t carved_pages_ = 0;  // ever; it may wrap around, and only begins anew
+  SetShape least_shape_;            // that the first sets aim at,
+  SetShape most_shape_;             // and the last
   std::uint8_t index_;
 };
+
+static_assert(sizeof(void*) != 8 || sizeof(Slab) == 64, "small heaps have no page to spare");
 
 }  // namespace slabheap
