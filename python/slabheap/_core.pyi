@@ -10,6 +10,9 @@ from typing_extensions import Buffer
 version: str
 event_dtype: np.dtype[np.void]
 sample_dtype: np.dtype[np.void]
+cost_window_dtype: np.dtype[np.void]
+cost_bounds: npt.NDArray[np.uint64]
+stretch_events: int
 record_folder_variable: str
 reallocate_begins: int
 
@@ -94,9 +97,11 @@ class Program:
 def replay_on_heap(
     program: Program,
     choice: HeapChoice,
+    regions: _Number,
     samples: _Number,
     snapshot_events: Sequence[_Number],
     repeats: _Number,
+    cost_windows: _Number,
     progress: Callable[[int], None] | None,
 ) -> dict[str, Any]: ...
 
