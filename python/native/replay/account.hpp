@@ -62,7 +62,7 @@ void Account::measure(Allocator& allocator, const Step& step, Slot* slots) {
   const Slot before = slot.block != nullptr ? slot : Slot{nullptr, 0};
   const std::size_t used_before = usable(before);
 
-  failures_ += replay_steps(allocator, &step, &step + 1, slots);
+  failures_ += do_step(allocator, step, slot, [](auto call) { return call(); });
   const Slot after = slot.block != nullptr ? slot : Slot{nullptr, 0};
   touch_all(after.block, std::min(before.size, after.size), after.size);
   pages_.replace(before.block, before.size, after.block, after.size);
