@@ -136,3 +136,11 @@ class AddressNumbering:
 class BlockNumbering:
     def __init__(self) -> None: ...
     def number(self, calls: npt.NDArray[np.void]) -> npt.NDArray[np.void]: ...
+
+def best_classes(
+    sizes: npt.NDArray[np.uint64],
+    aligns: npt.NDArray[np.uint64],
+    counts: npt.NDArray[np.uint64],
+    most_classes: _Number,
+    largest: _Number,
+) -> list[int]: ...

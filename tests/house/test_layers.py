@@ -17,7 +17,7 @@ MAY_INCLUDE = {
         "slabheap/slabheap.h",
         *("invalid_free.hpp", "memory_source.hpp", "os.hpp", "status_text.hpp", "tool.hpp", "translation.hpp", "watched.hpp"),
     ),
-    "python/native": ("slabheap/slabheap.h", "clock/", "module/", "record/", "replay/", "trace/", "pybind11/"),
+    "python/native": ("slabheap/slabheap.h", "classes/", "clock/", "module/", "record/", "replay/", "trace/", "pybind11/"),
 }
 
 # What a freestanding implementation of C++20 has, as far as the core may need it.

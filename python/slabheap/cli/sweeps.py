@@ -104,12 +104,12 @@ def optimise(
         if weight != chosen:
             raise ValueError(f'weight must be "peak" or "requests", not {weight!r}')
         best = slabheap.optimise_classes(loaded, count, weight=chosen, largest=largest)
-        histogram = size_histogram(loaded, chosen, largest)
+        histogram = size_histogram(loaded, chosen, largest=largest)
         lists = {f"best {len(best)}": best}
         for preset in ("classic", "compact"):
             with slabheap.Heap(1 << 20, preset=preset) as heap:
                 lists[preset] = [stats.block_size for stats in heap.class_stats()]
-    bare = int((histogram[0] * histogram[1]).sum())
+    bare = histogram.total_bytes
     rounded = {name: rounded_bytes(histogram, sizes) for name, sizes in lists.items()}
     if as_json:
         print_json({"classes": best, "requested_bytes": bare, "rounded_bytes": rounded})
