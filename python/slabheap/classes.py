@@ -172,5 +172,5 @@ def optimise_classes(trace: Trace, count: int, *, weight: Weight = "peak", large
     histogram = size_histogram(trace, weight, largest=largest, page_bytes=page_bytes)
     if histogram.sizes.size == 0:
         raise ValueError(f"the trace has no request of at most {largest} bytes")
-    columns = (column.astype(np.uint64) for column in (histogram.sizes, histogram.aligns, histogram.counts))
-    return [int(size) for size in _core.best_classes(*columns, count, largest)]
+    sizes, aligns, counts = (column.astype(np.uint64) for column in (histogram.sizes, histogram.aligns, histogram.counts))
+    return [int(size) for size in _core.best_classes(sizes, aligns, counts, count, largest)]

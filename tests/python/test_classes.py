@@ -6,6 +6,7 @@ import itertools
 import typing
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -199,7 +200,7 @@ def test_a_trace_without_small_requests_is_refused() -> None:
         ({"page_bytes": 256}, "not 256"),
     ],
 )
-def test_a_number_out_of_range_is_refused(options: dict[str, int], words: str) -> None:
+def test_a_number_out_of_range_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         optimise_classes(trace_of([(8, 8)]), 4, **options)
 
