@@ -234,7 +234,7 @@ class Result:
             "touched_pages": self.touched_pages,
             "failures": self.failures,
             "seconds": self.seconds if is_timed else None,
-            "operations_per_second": self.operations_per_second if is_timed else None,
+            "operations_per_second": self.operations_per_second if is_timed and self.events else None,
             **(self.costs.figures() if self.costs is not None else dict.fromkeys(_COST_FIGURES)),
         }
 

@@ -23,6 +23,7 @@ from slabheap.errors import HeapError
 from slabheap.events import Events
 from slabheap.formats import convert, open_trace
 from slabheap.grids import Point, points_of
+from slabheap.interrupts import deaf_to_interrupts, ignore_interrupts
 from slabheap.replaying import replay
 from slabheap.results import FIGURES, TIMED_FIGURES
 from slabheap.trace import Trace, compile_trace
@@ -232,9 +233,13 @@ def _tasks(source: Source, seeds: Sequence[int], points: Sequence[Point], repeat
     return tasks
 
 
-def _run_all(tasks: Sequence[_Task], executor: concurrent.futures.Executor, store: _Store, report: Callable[[int], None]) -> None:
-    """Runs tasks; whatever ends this early, rows that are finished are kept."""
-    futures = {executor.submit(_run, task) for task in tasks}
+def _run_all(
+    tasks: Sequence[_Task], executor: concurrent.futures.Executor, store: _Store, report: Callable[[int], None], *, cancels: bool
+) -> None:
+    """Runs tasks; whatever ends this early, rows that are finished are kept, and the tasks that are left are cancelled if wanted."""
+    # Our own workers are started here: a terminal's Ctrl-C goes to all, and this process sees to their end.
+    with contextlib.nullcontext() if cancels else deaf_to_interrupts():
+        futures = {executor.submit(_run, task) for task in tasks}
     kept: set[concurrent.futures.Future[list[Row]]] = set()
 
     def keep(future: concurrent.futures.Future[list[Row]]) -> None:
@@ -247,7 +252,9 @@ def _run_all(tasks: Sequence[_Task], executor: concurrent.futures.Executor, stor
             keep(future)
     except BaseException:
         for future in futures - kept:
-            if not future.cancel() and future.done() and future.exception() is None:
+            if cancels and future.cancel():
+                continue
+            if future.done() and not future.cancelled() and future.exception() is None:
                 keep(future)
         raise
     finally:
@@ -257,7 +264,7 @@ def _run_all(tasks: Sequence[_Task], executor: concurrent.futures.Executor, stor
 @contextlib.contextmanager
 def _own_pool(processes: int) -> Iterator[concurrent.futures.Executor]:
     """A pool of processes. It needs no guard in the main module, as that of the standard library would."""
-    pool = loky.ProcessPoolExecutor(max_workers=processes)
+    pool = loky.ProcessPoolExecutor(max_workers=processes, initializer=ignore_interrupts)
     try:
         yield pool
     finally:
@@ -334,7 +341,9 @@ def sweep(
 
         report(0)
         if left:
-            _run_all(left, executor or closing.enter_context(_own_pool(min(len(left), jobs or os.cpu_count() or 1))), store, report)
+            pool = executor or closing.enter_context(_own_pool(min(len(left), jobs or os.cpu_count() or 1)))
+            # The end of a pool of ours does away with its tasks, and takes offence if somebody else has.
+            _run_all(left, pool, store, report, cancels=executor is not None)
     wanted = {task.row["key"]: place for place, task in enumerate(tasks)}
     frame = store.frame()
     frame = frame[frame["key"].isin(list(wanted))]

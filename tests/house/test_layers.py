@@ -33,6 +33,7 @@ CORE_ORDER = [
 PYTHON_ORDER = [
     "_core",
     "errors",
+    "interrupts",
     "options",
     "events",
     "heap",

@@ -1,0 +1,244 @@
+"""The commands that replay: replay, compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import slabheap
+from slabheap.cli.app import (
+    Classes,
+    Costs,
+    HeapBytes,
+    Json,
+    PageBytes,
+    Pages,
+    PresetName,
+    Regions,
+    Repeats,
+    SetBlocks,
+    TracePath,
+    app,
+    heap_options,
+    read_program,
+)
+from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of
+from slabheap.replaying import compare as compare_allocators
+from slabheap.replaying import replay as replay_trace
+from slabheap.results import Result
+
+__all__ = ["compare", "replay"]
+
+# Bytes are peaks; the ratio is that of the bytes held to those requested.
+_RESULT_COLUMNS = ["allocator", "Mops/s", "requested", "used", "held", "ratio", "failures"]
+_COST_COLUMNS = ["calls, ns", "count", "mean", "p50", "p90", "p99", "p99.9", "max"]
+
+
+def _result_row(result: Result) -> list[str]:
+    return [
+        result.label,
+        f"{result.operations_per_second / 1e6:.1f}" if math.isfinite(result.operations_per_second) else "not timed",
+        bytes_cell(result.peak_requested_bytes),
+        bytes_cell(result.peak_used_bytes),
+        bytes_cell(result.peak_held_bytes),
+        f"{result.peak_held_bytes / max(1, result.peak_requested_bytes):.2f}",
+        f"{result.failures:,}",
+    ]
+
+
+def _print_costs(results: Sequence[Result]) -> None:
+    """What each operation cost on each allocator, one below the other."""
+    timed = [result for result in results if result.costs is not None]
+    rows = []
+    for operation in ("allocate", "allocate_zeroed", "reallocate", "free"):
+        for result in timed:
+            row = result.costs.summary().get(operation) if result.costs else None
+            if row is not None:
+                name = operation.replace("_", " ") + (f" {result.label}" if len(results) > 1 else "")
+                rows.append([name, f"{row['count']:,}", f"{row['mean']:,.1f}", *(f"{value:,.0f}" for value in list(row.values())[2:])])
+    if rows:
+        out.print(table_of("What calls cost", _COST_COLUMNS, rows))
+
+
+def _print_figures(result: Result) -> None:
+    """The figures at the peak, and those of pages."""
+    peak = result.at_peak
+    if peak is None:
+        return
+    rows = [
+        ["internal fragmentation at the peak", f"{peak.internal_fragmentation:.1%}"],
+        ["external fragmentation at the peak", f"{peak.external_fragmentation:.1%}"],
+        *([] if peak.occupancy is None else [["occupancy of slabs at the peak", f"{peak.occupancy:.1%}"]]),
+        *([] if peak.largest_free is None else [["largest free at the peak", bytes_cell(peak.largest_free)]]),
+        ["held on average, over events", bytes_cell(int(result.mean("held")))],
+        ["held on average, over time", bytes_cell(int(result.mean("held", "time")))],
+        ["pages of 4 KiB live at most", f"{result.peak_live_pages:,}"],
+        ["pages of 4 KiB touched", f"{result.touched_pages:,}"],
+    ]
+    out.print(table_of("Figures", ["", "value"], rows))
+
+
+def _print_classes(result: Result) -> None:
+    if not result.class_stats:
+        return
+    rows = [
+        [f"{c.block_size:,}", f"{c.allocations:,}", f"{c.used_blocks:,}", f"{c.total_blocks:,}", f"{c.sets:,}"] for c in result.class_stats
+    ]
+    out.print(table_of("Size classes at the end", ["block", "allocations", "used", "blocks", "sets"], rows))
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    """Everything of a result that is not over time."""
+    costs = result.costs
+    return {
+        "allocator": result.allocator,
+        "label": result.label,
+        "options": result.options,
+        **result.figures(),
+        "all_seconds": result.all_seconds,
+        "costs": None if costs is None else costs.summary(),
+        "reading_ns": None if costs is None else costs.reading_nanoseconds,
+        "resolution_ns": None if costs is None else costs.resolution_nanoseconds,
+        "class_stats": result.class_stats,
+    }
+
+
+def _save_figure(figure: Any, path: Path) -> None:
+    figure.savefig(path)
+    err.print(f"wrote {path}")
+
+
+def _save_series(result: Result, path: Path) -> None:
+    frame = result.over_time()
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False)
+    err.print(f"wrote {path}")
+
+
+def _expect_series(path: Path | None) -> None:
+    if path is not None and path.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"{path} must end with .csv or .parquet")
+
+
+@app.command()
+def replay(
+    trace: TracePath,
+    allocator: Annotated[
+        str,
+        typer.Option(
+            "--allocator",
+            "-a",
+            help="slabheap, system, or the path of a shared library with malloc.",
+            autocompletion=lambda: ["slabheap", "system"],
+        ),
+    ] = "slabheap",
+    preset: Annotated[PresetName | None, typer.Option(help="The preset of slabheap.")] = None,
+    heap_bytes: HeapBytes = None,
+    regions: Regions = None,
+    classes: Classes = None,
+    set_blocks: SetBlocks = None,
+    page_bytes: PageBytes = None,
+    pages: Pages = None,
+    repeats: Repeats = 3,
+    costs: Costs = True,
+    series: Annotated[Path | None, typer.Option(help="Write every figure over time into this .csv or .parquet, a row a sample.")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Draw bytes over time into this PNG.")] = None,
+    page_map: Annotated[Path | None, typer.Option("--map", help="Draw the heap's pages at the peak into this PNG.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Replay a trace on one allocator, and say what it did: speed, bytes, fragmentation, pages, and what each kind of call cost.
+
+    slabheap replay app.trace --preset compact --timeline time.png --map pages.png
+
+    slabheap replay app.trace --classes 32,64,128,512,4096 --pages best_fit --page-bytes 1K --bytes 64M
+
+    slabheap replay app.trace -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --json | jq .peak_held_bytes
+    """
+    with errors_end(), shown_progress() as progress:
+        options = heap_options(heap_bytes, classes, set_blocks, page_bytes, pages, regions)
+        if preset is not None:
+            options["preset"] = preset.value
+        _expect_series(series)
+        result = replay_trace(
+            read_program(trace, progress),
+            allocator,
+            repeats=repeats,
+            costs=costs and repeats > 0,
+            progress=lambda done, total: progress("replaying", done, total),
+            **options,
+        )
+        if page_map is not None and not result.snapshots:
+            raise ValueError(
+                "there are no events to draw a map of" if allocator == "slabheap" else "only slabheap knows its pages; leave out --map"
+            )
+    if as_json:
+        print_json(_result_json(result))
+    else:
+        out.print(table_of(f"{result.events:,} events", _RESULT_COLUMNS, [_result_row(result)]))
+        _print_figures(result)
+        _print_costs([result])
+        _print_classes(result)
+    with errors_end():
+        if series is not None:
+            _save_series(result, series)
+        if timeline is not None:
+            _save_figure(slabheap.plot.timeline(result), timeline)
+        if page_map is not None:
+            event, runs = next(iter(result.snapshots.items()))
+            _save_figure(slabheap.plot.page_map(runs, f"Pages after event {event:,}, at the peak, {result.label}"), page_map)
+
+
+@app.command()
+def compare(
+    trace: TracePath,
+    allocators: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allocator",
+            "-a",
+            help="classic, compact, system, or the path of a shared library with malloc. Repeatable.",
+            autocompletion=lambda: ["classic", "compact", "system"],
+        ),
+    ] = None,
+    heap_bytes: HeapBytes = None,
+    repeats: Repeats = 3,
+    costs: Costs = True,
+    picture: Annotated[Path | None, typer.Option("--plot", help="Draw the comparison into this PNG.")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Draw what each holds over time into this PNG.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Replay a trace on several allocators and put them side by side.
+
+    slabheap compare app.trace
+
+    slabheap compare app.trace -a compact -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --plot all.png
+
+    zstdcat app.trace.zst | slabheap compare - --json | jq '.[] | {label, held_ratio, allocate_p99_ns}'
+    """
+    with errors_end(), shown_progress() as progress:
+        chosen = allocators or ["classic", "compact", "system"]
+        options = {} if heap_bytes is None else {"bytes": heap_bytes}
+        results = compare_allocators(
+            read_program(trace, progress),
+            chosen,
+            repeats=repeats,
+            costs=costs and repeats > 0,
+            progress=lambda done, total: progress("replaying", done, total),
+            **options,
+        )
+    if as_json:
+        print_json([_result_json(result) for result in results])
+    else:
+        out.print(table_of(f"{results[0].events:,} events", _RESULT_COLUMNS, [_result_row(result) for result in results]))
+        _print_costs(results)
+    with errors_end():
+        if picture is not None:
+            _save_figure(slabheap.plot.comparison(results, f"{trace.name}: {results[0].events:,} events"), picture)
+        if timeline is not None:
+            _save_figure(slabheap.plot.timeline(results), timeline)
