@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -123,13 +125,25 @@ def test_ctrl_c_leaves_what_is_finished_and_the_same_command_goes_on(tmp_path: P
     pd.testing.assert_frame_equal(whole.head(len(left)), left)  # not run again, not even its times
 
 
-def test_ctrl_c_without_a_file_says_no_more_than_that(trace: Path) -> None:
-    command = [*COMMAND, "sweep", str(trace), "--repeats", "1000000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        time.sleep(3)  # by then it is under way
-        os.kill(process.pid, signal.SIGINT)
-        printed, errors = process.communicate()
-    assert (process.returncode, printed, errors) == (130, "", "slabheap: interrupted\n")
+@pytest.mark.parametrize(("command", "doing"), [("sweep", "sweeping"), ("replay", "replaying"), ("compare", "replaying")])
+def test_ctrl_c_ends_a_command_with_a_word_and_its_status(trace: Path, command: str, doing: str) -> None:
+    ours, theirs = pty.openpty()
+    arguments = [*COMMAND, command, str(trace), "--repeats", "1000000"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}) as process:
+        os.close(theirs)
+        drawn = b""
+        while doing.encode() not in drawn:
+            drawn += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # the other end is closed
+            while piece := os.read(ours, 4096):
+                drawn += piece
+        os.close(ours)
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+    assert process.returncode == 130
+    assert b"interrupted" in drawn.splitlines()[-1]
+    assert b"Traceback" not in drawn
 
 
 def test_optimise_finds_classes_that_replay_takes(trace: Path) -> None:
