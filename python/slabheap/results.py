@@ -48,7 +48,11 @@ FIGURES = {
 def allocator_label(allocator: str, options: dict[str, Any]) -> str:
     """An allocator and its options in a few words."""
     if allocator == "slabheap":
-        chosen = [f"{name}={value}" for name, value in options.items() if name not in ("preset", "bytes") and value is not None]
+        chosen = [
+            f"{name}={','.join(map(str, value)) if name == 'classes' else value}"
+            for name, value in options.items()
+            if name not in ("preset", "bytes") and value is not None
+        ]
         return " ".join([str(options.get("preset") or "classic"), *chosen])
     return allocator if allocator == "system" else Path(allocator).name.split(".")[0]
 

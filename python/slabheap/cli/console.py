@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -31,7 +32,19 @@ from rich.text import Text
 
 from slabheap.errors import HeapError
 
-__all__ = ["INTERRUPTED", "Shown", "bytes_cell", "err", "errors_end", "out", "print_error", "print_json", "shown_progress", "table_of"]
+__all__ = [
+    "INTERRUPTED",
+    "Shown",
+    "bytes_cell",
+    "err",
+    "errors_end",
+    "out",
+    "print_error",
+    "print_json",
+    "shown_progress",
+    "table_of",
+    "time_cell",
+]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -110,14 +123,23 @@ def bytes_cell(value: int) -> str:
     return f"{number:.2f} GiB"
 
 
-def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    """A table whose first column is text and whose others are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+def time_cell(nanoseconds: float) -> str:
+    """A time for a table: "15 ns", "2.28 µs"."""
+    for unit in ("ns", "µs", "ms"):
+        if nanoseconds < 999.5:
+            return f"{nanoseconds:.0f} ns" if unit == "ns" else f"{nanoseconds:.3g} {unit}"
+        nanoseconds /= 1000
+    return f"{nanoseconds:,.3g} s"
+
+
+def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Group:
+    """A table whose first column is text and whose others are numbers, below its title."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
-    return table
+    return Group(Text(title, style="bold"), table, "")
 
 
 def print_json(content: Any) -> None:

@@ -26,7 +26,8 @@ from slabheap.cli.app import (
     heap_options,
     read_program,
 )
-from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of
+from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of, time_cell
+from slabheap.costs import OPERATIONS
 from slabheap.replaying import compare as compare_allocators
 from slabheap.replaying import replay as replay_trace
 from slabheap.results import Result
@@ -35,7 +36,6 @@ __all__ = ["compare", "replay"]
 
 # Bytes are peaks; the ratio is that of the bytes held to those requested.
 _RESULT_COLUMNS = ["allocator", "Mops/s", "requested", "used", "held", "ratio", "failures"]
-_COST_COLUMNS = ["calls, ns", "count", "mean", "p50", "p90", "p99", "p99.9", "max"]
 
 
 def _result_row(result: Result) -> list[str]:
@@ -51,17 +51,18 @@ def _result_row(result: Result) -> list[str]:
 
 
 def _print_costs(results: Sequence[Result]) -> None:
-    """What each operation cost on each allocator, one below the other."""
-    timed = [result for result in results if result.costs is not None]
+    """What each operation cost: how many calls there were, or, of several allocators, one below the other."""
+    is_one = len(results) == 1
     rows = []
-    for operation in ("allocate", "allocate_zeroed", "reallocate", "free"):
-        for result in timed:
-            row = result.costs.summary().get(operation) if result.costs else None
-            if row is not None:
-                name = operation.replace("_", " ") + (f" {result.label}" if len(results) > 1 else "")
-                rows.append([name, f"{row['count']:,}", f"{row['mean']:,.1f}", *(f"{value:,.0f}" for value in list(row.values())[2:])])
+    for operation in OPERATIONS:
+        for result in results:
+            costs = {} if result.costs is None else result.costs.summary()
+            if operation in costs:
+                count, *times = costs[operation].values()
+                rows.append([operation.replace("_", " "), f"{count:,}" if is_one else result.label, *map(time_cell, times)])
     if rows:
-        out.print(table_of("What calls cost", _COST_COLUMNS, rows))
+        columns = ["call", "calls" if is_one else "allocator", "mean", "p50", "p90", "p99", "p99.9", "max"]
+        out.print(table_of("What calls cost", columns, rows))
 
 
 def _print_figures(result: Result) -> None:
@@ -180,7 +181,7 @@ def replay(
     if as_json:
         print_json(_result_json(result))
     else:
-        out.print(table_of(f"{result.events:,} events", _RESULT_COLUMNS, [_result_row(result)]))
+        out.print(table_of(f"{result.events:,} events on {result.label}", _RESULT_COLUMNS[1:], [_result_row(result)[1:]]))
         _print_figures(result)
         _print_costs([result])
         _print_classes(result)

@@ -23,7 +23,8 @@ from slabheap.cli.app import (
     byte_count,
     class_list,
 )
-from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of
+from slabheap.cli.console import bytes_cell, err, errors_end, out, print_error, print_json, shown_progress, table_of
+from slabheap.results import allocator_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,19 +69,44 @@ def _executor_at(scheduler: str | None) -> Iterator[Executor | None]:
         yield client.get_executor()
 
 
-def _row(row: pd.Series[Any]) -> list[str]:
-    missing = row.isna()
-    if not missing["error"]:
-        return [row["label"], "", "", "", "", row["error"]]
-    rate = row["operations_per_second"]
-    return [
-        row["label"],
-        "not timed" if missing["operations_per_second"] else f"{rate / 1e6:.1f}",
-        bytes_cell(row["peak_used_bytes"]),
-        bytes_cell(row["peak_held_bytes"]),
-        f"{row['held_ratio']:.3f}",
-        f"{row['failures']:,}",
-    ]
+#: What columns of a sweep are called where there is little room.
+_AXES = {
+    "allocator": "allocator",
+    "preset": "preset",
+    "classes": "classes",
+    "set_blocks": "set",
+    "page_bytes": "page",
+    "pages": "layer",
+    "bytes": "bytes",
+    "regions": "regions",
+    "repeat": "repeat",
+}
+
+
+def _axis_text(axis: str, value: Any) -> str:
+    if axis == "allocator":
+        return allocator_label(value, {}) if value != "slabheap" else value
+    return bytes_cell(value) if axis in ("bytes", "page_bytes") else str(value)
+
+
+def _print_rows(frame: pd.DataFrame) -> None:
+    """The rows, that which holds least first, with a column for each axis that varies."""
+    axes = [axis for axis in _AXES if frame[axis].nunique(dropna=False) > 1] or ["label"]
+    rows = []
+    for _, row in frame.sort_values("peak_held_bytes", kind="stable").iterrows():
+        missing = row.isna()
+        cells = ["-" if missing[axis] else _axis_text(axis, row[axis]) for axis in axes]
+        if missing["error"]:
+            rate = "not timed" if missing["operations_per_second"] else f"{row['operations_per_second'] / 1e6:.1f}"
+            ratio = f"{row['held_ratio']:.3f}"
+            cells += [rate, bytes_cell(row["peak_used_bytes"]), bytes_cell(row["peak_held_bytes"]), ratio, f"{row['failures']:,}"]
+        else:
+            cells += ["", "", "", "", "error"]
+        rows.append(cells)
+    columns = [*(_AXES.get(axis, axis) for axis in axes), "Mops/s", "used", "held", "ratio", "failures"]
+    out.print(table_of(f"{len(frame):,} rows", columns, rows))
+    for _, row in frame[frame["error"].notna()].iterrows():
+        print_error(f"{row['label']}: {row['error']}")
 
 
 @app.command()
@@ -143,9 +169,7 @@ def sweep(
     if as_json:
         print_json(frame.astype(object).where(frame.notna(), None).to_dict("records"))
         return
-    columns = ["point", "Mops/s", "used", "held", "ratio", "failures"]
-    ordered = frame.sort_values("peak_held_bytes", kind="stable")
-    out.print(table_of(f"{len(frame):,} rows", columns, [_row(row) for _, row in ordered.iterrows()]))
+    _print_rows(frame)
     if output is not None:
         err.print(f"the rows are in {output}")
 
