@@ -86,6 +86,14 @@ def record(
         ValueError: The command is empty.
         FileNotFoundError: There is no such program.
         OSError: The trace or the scratch folder cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> from slabheap import Trace
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     recorded = record(["/bin/sh", "-c", "exit 3"], f"{folder}/sh.trace")
+        ...     recorded.status, len(Trace.load(f"{folder}/sh.trace")) == recorded.main.events
+        (3, True)
     """
     path = Path(path)
     is_piped = str(path) == "-"

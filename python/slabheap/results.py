@@ -46,7 +46,14 @@ FIGURES = {
 
 
 def allocator_label(allocator: str, options: dict[str, Any]) -> str:
-    """An allocator and its options in a few words."""
+    """An allocator and its options in a few words.
+
+    Examples:
+        >>> allocator_label("slabheap", {"preset": "compact", "classes": [64, 512], "bytes": 1 << 24})
+        'compact classes=64,512'
+        >>> allocator_label("/usr/lib/libjemalloc.so.2", {})
+        'libjemalloc'
+    """
     if allocator == "slabheap":
         chosen = [
             f"{name}={','.join(map(str, value)) if name == 'classes' else value}"

@@ -142,6 +142,15 @@ def frame_at(path: str | Path) -> pd.DataFrame:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is not one of a sweep.
+
+    Examples:
+        >>> import tempfile
+        >>> from slabheap import workloads
+        >>> trace = workloads.from_lifetimes(100, workloads.constant(64), workloads.constant(10))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     swept = sweep(trace, {"set_blocks": [8, 64]}, repeats=0, output=f"{folder}/rows.parquet")
+        ...     frame_at(f"{folder}/rows.parquet").equals(swept)
+        True
     """
     try:
         frame = pd.read_parquet(path)

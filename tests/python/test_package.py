@@ -88,6 +88,14 @@ def test_the_examples_in_the_documentation_are_true(module: ModuleType) -> None:
     assert failed == 0
 
 
+@pytest.mark.parametrize("name", ["classes", "costs", "grids", "recording", "replaying", "results", "sweeping", "workloads"])
+def test_what_experiments_are_made_with_has_an_example_each(name: str) -> None:
+    module = importlib.import_module(f"slabheap.{name}")
+    offered = [getattr(module, one) for one in module.__all__]
+    without = [one.__name__ for one in offered if inspect.isfunction(one) and ">>>" not in (inspect.getdoc(one) or "")]
+    assert without == []
+
+
 def test_there_are_examples_in_the_documentation() -> None:
     assert sum(len(test.examples) for name in MODULES for test in doctest.DocTestFinder().find(importlib.import_module(name))) >= 15
 

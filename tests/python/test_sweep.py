@@ -23,7 +23,7 @@ from slabheap import Trace, replay, sweep, workloads
 from slabheap.grids import points_of
 from slabheap.sweeping import TIMES, frame_at
 
-GRID: dict[str, list[Any]] = {"preset": ["classic", "compact"], "page_bytes": [None, 1024], "set_blocks": [16, 64]}
+GRID: dict[str, list[Any]] = {"preset": ["classic", "compact"], "page_bytes": [None, 1024], "regions": [1, 5]}
 
 
 class Inline(concurrent.futures.Executor):
@@ -190,7 +190,7 @@ def test_a_dask_cluster_gives_the_same_frame(cluster: LocalCluster, trace: Trace
 
 def test_what_a_file_has_is_not_run_again(tmp_path: Path, trace: Trace, swept: pd.DataFrame) -> None:
     output = tmp_path / "frame.parquet"
-    half = {**GRID, "set_blocks": [16]}
+    half = {**GRID, "regions": [1]}
     first, second, third = Inline(), Inline(), Inline()
     sweep(trace, half, executor=first, repeats=0, output=output)
     whole = sweep(trace, GRID, executor=second, repeats=0, output=output)
