@@ -64,7 +64,7 @@ def test_no_list_of_as_many_classes_gives_fewer_bytes(sizes: list[int], count: i
 @settings(max_examples=60, deadline=None)
 def test_no_list_at_all_gives_fewer_bytes_whatever_the_alignments(requests: list[tuple[int, int]], count: int) -> None:
     trace = trace_of(requests)
-    classes = optimise_classes(trace, count, largest=32)
+    classes = optimise_classes(trace, count, weight="requests", largest=32)  # behind the peak, blocks of no bytes may come
     assert classes == sorted(set(classes))
     assert len(classes) <= count
     assert classes[-1] <= 32
