@@ -12,12 +12,16 @@ import numpy.typing as npt
 from typing_extensions import Buffer
 
 from slabheap._core import Block, HeapBase
+from slabheap.markup import card
 from slabheap.options import PageLayer, Preset, alignment, choice_of, count
+from slabheap.pages import RUN_KINDS
+from slabheap.texts import bytes_text, counted
 
 __all__ = ["RUN_KINDS", "Block", "ClassStats", "Heap", "Stats", "UsableSize"]
 
-#: What `Heap.runs` calls the kinds of runs, by number.
-RUN_KINDS = ("free", "set", "large")
+
+def _figure_text(name: str, value: int) -> str:
+    return f"{value:,} ({bytes_text(value)})" if name.endswith("_bytes") and value >= 1024 else f"{value:,}"
 
 
 def _target(block: Block | SupportsIndex) -> Block | int:
@@ -73,6 +77,16 @@ class Stats:
     deallocations: int
     failed_allocations: int
     rejected_frees: int
+
+    def __repr__(self) -> str:
+        """Every figure in a line of its own, as a call that makes the same."""
+        lines = (f"    {field.name}={getattr(self, field.name):_},\n" for field in dataclasses.fields(self))
+        return f"Stats(\n{''.join(lines)})"
+
+    def _repr_html_(self) -> str:
+        """A table for Jupyter."""
+        figures = [(field.name, getattr(self, field.name)) for field in dataclasses.fields(self)]
+        return card("Stats", [(name.replace("_", " "), _figure_text(name, value)) for name, value in figures])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -333,4 +347,21 @@ class Heap(HeapBase):
         if not self.is_open:
             return "<Heap, closed>"
         stats = self.stats()
-        return f"<Heap: {stats.used_bytes} of {stats.total_bytes} bytes used by {stats.live_blocks} blocks>"
+        return f"<Heap: {stats.used_bytes:,} of {stats.total_bytes:,} bytes used by {counted(stats.live_blocks, 'block')}>"
+
+    def _repr_html_(self) -> str:
+        """A table and a map of the pages, for Jupyter."""
+        if not self.is_open:
+            return card("Heap, closed", [])
+        stats = self.stats()
+        facts = [
+            ("used", f"{bytes_text(stats.used_bytes)} of {bytes_text(stats.total_bytes)}"),
+            ("live blocks", f"{stats.live_blocks:,}"),
+            ("largest free run", bytes_text(stats.largest_free_bytes)),
+            ("most in use at once", bytes_text(stats.peak_page_bytes)),
+            ("metadata", bytes_text(stats.metadata_bytes)),
+            ("regions", f"{stats.region_count:,}"),
+            ("requests without memory", f"{stats.failed_allocations:,}"),
+            ("refused frees", f"{stats.rejected_frees:,}"),
+        ]
+        return card("Heap", facts, self.runs())

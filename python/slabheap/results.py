@@ -13,6 +13,8 @@ import numpy.typing as npt
 from slabheap import _core
 from slabheap.costs import OPERATIONS, PERCENTILES, Costs, cost_figure
 from slabheap.heap import ClassStats, Stats
+from slabheap.markup import card
+from slabheap.texts import bytes_text, counted, distinct_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -298,9 +300,25 @@ class Result:
     def __repr__(self) -> str:
         """The result in a line."""
         return (
-            f"<Result of {self.label}: {self.events} events, {self.operations_per_second:.3g} a second, "
-            f"{self.peak_held_bytes} bytes held for {self.peak_requested_bytes} requested, {self.failures} failures>"
+            f"<Result of {self.label}: {counted(self.events, 'event')}, {self.operations_per_second:,.3g} a second, "
+            f"{self.peak_held_bytes:,} bytes held for {self.peak_requested_bytes:,} requested, {counted(self.failures, 'failure')}>"
         )
+
+    def _repr_html_(self) -> str:
+        """A table, and a map of the pages at the first snapshot, for Jupyter."""
+        rate = f"{self.operations_per_second / 1e6:,.1f} million a second" if self.all_seconds else "not timed"
+        ratio = f"{self.peak_held_bytes / self.peak_requested_bytes:.3f}" if self.peak_requested_bytes else "-"
+        facts = [
+            ("events", f"{self.events:,}"),
+            ("operations", rate),
+            ("peak requested", bytes_text(self.peak_requested_bytes)),
+            ("peak used", bytes_text(self.peak_used_bytes)),
+            ("peak held", bytes_text(self.peak_held_bytes)),
+            ("held / requested", ratio),
+            ("failures", f"{self.failures:,}"),
+        ]
+        event, runs = next(iter(self.snapshots.items()), (0, None))
+        return card(f"Result of {distinct_labels([self.label])[0]}", facts, runs, f", after event {event:,}")
 
 
 def block_occupancy(occupancy: npt.NDArray[np.void], classes: list[ClassStats]) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from slabheap import _core
 from slabheap.events import EVENT, Events, Operation, as_events, is_allocation, renumber
 from slabheap.formats import create_trace, open_trace
 from slabheap.information import Information
+from slabheap.markup import card
+from slabheap.texts import counted, fact_text
 from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
 
 if TYPE_CHECKING:
@@ -189,10 +191,40 @@ class Trace:
         """The bytes of every request, reallocations included, in order; shape (m,), uint64."""
         return np.asarray(self.events["size"][self.events["operation"] != Operation.FREE])
 
+    def summary(self) -> dict[str, Any]:
+        """What is in the trace, by name: counts, bytes (names that end in `_bytes`), and where it comes from.
+
+        Examples:
+            >>> from slabheap import workloads
+            >>> summary = workloads.from_lifetimes(100, workloads.constant(64), workloads.constant(10)).summary()
+            >>> summary["blocks"], summary["peak_requested_bytes"]
+            (100, 640)
+        """
+        sizes = self.request_sizes
+        return {
+            "source": self.information.source,
+            "command": self.information.command,
+            "events": len(self),
+            "blocks": self.block_count,
+            "threads": self.thread_count,
+            "seconds": self.duration,
+            "peak_requested_bytes": self.peak_requested_bytes,
+            "median_request_bytes": int(np.median(sizes)) if sizes.size else 0,
+            "largest_request_bytes": int(sizes.max()) if sizes.size else 0,
+            "live_at_end_bytes": self.program.requested_bytes,
+            "lost_events": self.information.lost,
+            "foreign_events": self.information.foreign,
+        }
+
     def __repr__(self) -> str:
         """The trace in a line."""
         program = self.information.command[0] if self.information.command else self.information.source or "unknown origin"
-        return f"<Trace of {program}: {len(self)} events, {self.block_count} blocks, {self.duration:.3g} s>"
+        return f"<Trace of {program}: {counted(len(self), 'event')}, {counted(self.block_count, 'block')}, {self.duration:.3g} s>"
+
+    def _repr_html_(self) -> str:
+        """A table for Jupyter."""
+        facts = self.summary().items()
+        return card("Trace", [(name.removesuffix("_bytes").replace("_", " "), fact_text(name, value)) for name, value in facts])
 
 
 def compile_trace(source: Trace | Iterable[Events], folder: str = "") -> _core.Program:

@@ -36,6 +36,9 @@ PYTHON_ORDER = [
     "interrupts",
     "options",
     "events",
+    "texts",
+    "pages",
+    "markup",
     "heap",
     "files",
     "information",
@@ -52,6 +55,7 @@ PYTHON_ORDER = [
     "grids",
     "sweeping",
     "plot",
+    "reporting",
     "__init__",
     "cli",
 ]
