@@ -1,10 +1,12 @@
-"""The command line: `slabheap record, replay, compare, sweep, optimise, info, convert`."""
+"""The command line: `slabheap record, replay, compare, sweep, optimise, convert, info, plot, report`."""
 
 import os
 import sys
 
+from slabheap.cli import plots as _plots
 from slabheap.cli import records as _records
 from slabheap.cli import replays as _replays
+from slabheap.cli import reports as _reports
 from slabheap.cli import sweeps as _sweeps
 from slabheap.cli import traces as _traces
 from slabheap.cli.app import app
@@ -29,4 +31,4 @@ def main() -> None:
         sys.exit(2)
 
 
-del _records, _replays, _sweeps, _traces  # their commands are the app's by now
+del _plots, _records, _replays, _reports, _sweeps, _traces  # their commands are the app's by now

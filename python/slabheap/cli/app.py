@@ -48,7 +48,8 @@ app = typer.Typer(
     "  slabheap info app.trace\n\n"
     "  slabheap compare app.trace -a classic -a compact -a system\n\n"
     "  slabheap sweep app.trace --preset classic,compact --page-bytes 1K,4K -o app.parquet\n\n"
-    "  slabheap optimise app.trace -n 12",
+    "  slabheap optimise app.trace -n 12\n\n"
+    "  slabheap report app.trace -o report.html",
     epilog="A trace is read from standard input if it is called -, so commands can stand in a pipe. With --json a command prints JSON and "
     "nothing else on standard output; bars, tables of record, and errors go to standard error.\n\n"
     "Exit status: 0, done. 2, not done, and the last line of standard error says why: an option, a file, an allocator, no memory. 130, "
