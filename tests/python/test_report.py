@@ -19,9 +19,9 @@ import slabheap
 from browsing import browser_in
 from making_traces import random_trace, trace_of
 from places import ROOT, TRACES
+from reading_html import EVIL, Page
 from slabheap import Trace, compare, plot, replay
 from slabheap.texts import bytes_text
-from test_html import EVIL, Page
 
 TRACE = Trace.load(TRACES / "perl-pod.trace")
 TRACE.information.command = ["/usr/bin/perl", EVIL]
