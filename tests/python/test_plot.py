@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -236,6 +237,12 @@ def test_a_theme_is_for_what_is_made_within_it() -> None:
     assert cut_off(figure) == []
     with pytest.raises(ValueError, match='theme must be "light" or "dark", not \'pink\''), plot.theme("pink"):  # type: ignore[arg-type]
         pass
+
+
+def test_jupyter_shows_a_picture_without_being_told_to() -> None:
+    shown = plot.timeline(RESULTS)._repr_png_()  # type: ignore[attr-defined]
+    assert shown.startswith(b"\x89PNG")
+    assert struct.unpack_from(">II", shown, 16) == (800, 400)
 
 
 def test_pictures_need_no_display_and_leave_the_callers_style_alone() -> None:

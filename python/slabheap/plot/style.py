@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import math
 import textwrap
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, MultipleLocator
+from PIL import Image
 
 from slabheap.pages import DARK_PAGES, LIGHT_PAGES, PageColours
 from slabheap.texts import bytes_text
@@ -140,9 +142,21 @@ def parts(colour: tuple[int, int, int]) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
+class Picture(Figure):
+    """A figure that Jupyter shows without being told to."""
+
+    def _repr_png_(self) -> bytes:
+        drawn, packed = io.BytesIO(), io.BytesIO()
+        self.savefig(drawn, format="png", dpi=100)
+        with Image.open(drawn) as image:
+            # Notebooks keep what they show, so it had better be small.
+            image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+        return packed.getvalue()
+
+
 def figure_of(width: float, height: float) -> Figure:
     """An empty figure, in inches, that belongs to no window."""
-    return Figure(figsize=(width, height))
+    return Picture(figsize=(width, height))
 
 
 def line_style(index: int, colours: tuple[str, ...]) -> dict[str, Any]:
