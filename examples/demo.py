@@ -10,7 +10,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parent
+EXAMPLES = Path(os.path.relpath(Path(__file__).parent))
 FOLDER = Path("build/demo")
 # Others to compare with, where they are installed.
 LIBRARIES = ("libmimalloc.so*", "libjemalloc.so*")
@@ -34,10 +34,21 @@ def main() -> None:
     """Records, looks, compares and draws."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     trace = str(FOLDER / "index.trace")
-    names = ("comparison.png", "held.png", "timeline.png", "pages.png", "strip.png", "classes.png", "lifetimes.png", "pages.gif", "report.html")
+    names = (
+        "comparison.png",
+        "held.png",
+        "timeline.png",
+        "pages.png",
+        "strip.png",
+        "classes.png",
+        "lifetimes.png",
+        "pages.gif",
+        "report.html",
+    )
     made = {name: str(FOLDER / name) for name in names}
     print("Threads of a Python program parse JSON documents, index their words, and fill and query sqlite databases.")
-    run("record", "--no-follow", "-o", trace, "--", sys.executable, str(EXAMPLES / "programs/index_json.py"))
+    python = os.path.relpath(sys.executable)
+    run("record", "--no-follow", "-o", trace, "--", python, str(EXAMPLES / "programs/index_json.py"))
     run("info", trace)
     allocators = [part for name in ("classic", "compact", "system", *installed()) for part in ("-a", name)]
     run("compare", trace, *allocators, "--plot", made["comparison.png"], "--timeline", made["held.png"])
@@ -46,7 +57,7 @@ def main() -> None:
     run("plot", "classes", trace, "-o", made["classes.png"])
     run("plot", "lifetimes", trace, "-o", made["lifetimes.png"])
     run("plot", "animation", trace, "--frames", "30", "-o", made["pages.gif"])
-    run("report", trace, *allocators, "--repeats", "1", "-o", made["report.html"])
+    run("report", trace, *allocators, "-o", made["report.html"])
     print("\nThe pictures, and a report with all of them:", *made.values(), sep="\n  ")
 
 

@@ -121,7 +121,7 @@ _ALLOCATOR_COLUMNS = [
 
 def _allocator_row(label: str, result: Result) -> list[_Cell]:
     rates = sorted(result.events / seconds / 1e6 for seconds in result.all_seconds if seconds)
-    spread = _Cell(f"{rates[0]:.1f} to {rates[-1]:.1f}", rates[-1] - rates[0]) if rates else _Cell("-", "")
+    spread = _Cell(f"{rates[0]:.1f} to {rates[-1]:.1f}", rates[-1] - rates[0]) if len(rates) > 1 else _Cell("-", "")
     held, requested = (float(result.timeline[name].sum(dtype=np.float64)) for name in ("held", "requested"))
     return [
         _Cell(label, label),
