@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from slabheap.pages import FREE, LARGE, page_occupancy, page_png
-from slabheap.texts import bytes_text, counted
+from slabheap.texts import bytes_text
 
 if TYPE_CHECKING:
     import jinja2
@@ -51,13 +51,13 @@ def page_words(runs: npt.NDArray[np.void]) -> str:
         >>> with Heap(1 << 20) as heap:
         ...     block = heap.allocate(5000)
         ...     page_words(heap.runs())
-        'Map of 2 pages of 4 KiB: 2 of large blocks, 0 in sets, 0 free between them'
+        'Map of 8 KiB: 8 KiB of large blocks, 0 B in sets, 0 B free between them'
     """
     occupancy, page_bytes = page_occupancy(runs)
     large, free = int((occupancy == LARGE).sum()), int((occupancy == FREE).sum())
-    pages = counted(occupancy.size, "page")
-    sets = occupancy.size - large - free
-    return f"Map of {pages} of {bytes_text(page_bytes)}: {large:,} of large blocks, {sets:,} in sets, {free:,} free between them"
+    parts = (occupancy.size, large, occupancy.size - large - free, free)
+    whole, of_large, of_sets, of_free = (bytes_text(count * page_bytes) for count in parts)
+    return f"Map of {whole}: {of_large} of large blocks, {of_sets} in sets, {of_free} free between them"
 
 
 def card(title: str, facts: Sequence[tuple[str, str]], runs: npt.NDArray[np.void] | None = None, moment: str = "") -> str:

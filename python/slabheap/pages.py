@@ -106,10 +106,11 @@ def page_occupancy(runs: _Runs, page_bytes: int | None = None) -> tuple[_Occupan
     Examples:
         >>> from slabheap import Heap
         >>> with Heap(1 << 20) as heap:
-        ...     blocks = [heap.allocate(1024) for _ in range(16)] + [heap.allocate(5000)]
-        ...     heap.free(blocks[5])
-        ...     page_occupancy(heap.runs())
-        (array([1.  , 0.75, 1.  , 1.  , 2.  , 2.  ]), 4096)
+        ...     blocks = [heap.allocate(size) for size in (5000, 4096, 2048, 2048)]
+        ...     heap.free(blocks[3])
+        ...     occupancy, page_bytes = page_occupancy(heap.runs())
+        >>> sorted(set(occupancy.tolist()))
+        [-1.0, 0.0, 0.5, 1.0, 2.0]
     """
     if runs.size == 0:
         raise ValueError("there is no run to draw")

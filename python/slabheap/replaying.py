@@ -18,7 +18,7 @@ import numpy.typing as npt
 from slabheap import _core
 from slabheap.costs import Costs
 from slabheap.formats import open_trace
-from slabheap.heap import ClassStats, Stats
+from slabheap.stats import ClassStats, Stats
 from slabheap.hosting import Host
 from slabheap.options import OPTIONS, choice_of, count
 from slabheap.results import Moment, Result, block_occupancy

@@ -54,6 +54,13 @@ class Trace:
 
         Raises:
             ValueError: An event refers to a block that is not live, or allocates one that is; the message names the event.
+
+        Examples:
+            >>> events = np.zeros(3, EVENT)
+            >>> events["operation"] = Operation.ALLOCATE, Operation.FREE, Operation.ALLOCATE
+            >>> events["block"], events["size"], events["align"] = 7, (100, 0, 50), 8  # the number is used again
+            >>> Trace.from_events(events).events["block"].tolist()
+            [0, 0, 1]
         """
         return cls(renumber(events), information)
 
@@ -69,6 +76,11 @@ class Trace:
         Raises:
             OSError: The file cannot be opened.
             ValueError: The file is malformed; the message names the file and the offset, line, or row.
+
+        Examples:
+            >>> Trace.load("no.trace")
+            Traceback (most recent call last):
+            FileNotFoundError: [Errno 2] No such file or directory: 'no.trace'
         """
         with open_trace(path, format) as reader:
             chunks = list(reader)
@@ -143,6 +155,15 @@ class Trace:
         Raises:
             OSError: The file cannot be written.
             ValueError: There is no such format, or it cannot hold the events; the file is as it was before.
+
+        Examples:
+            >>> import tempfile
+            >>> from slabheap import workloads
+            >>> trace = workloads.from_lifetimes(100, workloads.constant(64), workloads.constant(10))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     trace.save(Path(folder, "small.trace"))
+            ...     len(Trace.load(Path(folder, "small.trace"))) == len(trace)
+            True
         """
         with create_trace(path, self.information, format) as writer:
             for chunk in self.chunks():
@@ -153,7 +174,12 @@ class Trace:
         return int(self.events.size)
 
     def chunks(self) -> Iterator[Events]:
-        """The events in pieces, as a reader would give them."""
+        """The events in pieces, as a reader would give them.
+
+        Examples:
+            >>> [chunk.size for chunk in Trace(np.zeros(100_000, EVENT)).chunks()]
+            [65536, 34464]
+        """
         for start in range(0, len(self), CHUNK_EVENTS):
             yield self.events[start : start + CHUNK_EVENTS]
 

@@ -39,6 +39,7 @@ PYTHON_ORDER = [
     "texts",
     "pages",
     "markup",
+    "stats",
     "heap",
     "files",
     "information",

@@ -334,7 +334,7 @@ def test_each_part_of_a_preset_can_be_chosen_alone() -> None:
 
 def test_a_heap_tells_in_a_line_what_it_is(classic: Heap) -> None:
     block = classic.allocate(100)
-    assert repr(classic) == f"<Heap: 128 of {classic.stats().total_bytes} bytes used by 1 blocks>"
+    assert repr(classic) == f"<Heap: 128 of {classic.stats().total_bytes:,} bytes used by 1 block>"
     assert repr(block) == f"<Block of 100 bytes at {block.address:#x}>"
     classic.free(block)
     assert repr(block) == f"<Block of 100 bytes at {block.address:#x}, freed>"

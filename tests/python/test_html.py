@@ -49,7 +49,7 @@ def test_a_fresh_heap_has_a_map_of_nothing() -> None:
     with Heap(1 << 16) as heap:
         [picture] = Page(heap._repr_html_()).pictures
         assert picture["alt"] is not None
-        assert picture["alt"].startswith("Map of 0 pages")
+        assert picture["alt"].startswith("Map of 0 B")
 
 
 def test_stats_are_lines_that_make_the_same_stats() -> None:
@@ -81,9 +81,7 @@ def test_a_trace_is_a_line_and_a_table() -> None:
 def test_a_result_is_a_line_and_a_table_with_a_map() -> None:
     trace = random_trace(1, 500)
     result = replay(trace, preset="compact")
-    assert re.fullmatch(
-        r"<Result of compact: 500 events, [\d,.e+]+ a second, [\d,]+ bytes held for [\d,]+ requested, 0 failures>", repr(result)
-    )
+    assert re.fullmatch(r"<Result of compact: 500 events, [\d.e+]+ a second, \d+ bytes held for \d+ requested, 0 failures>", repr(result))
     page = Page(result._repr_html_())
     assert page.facts["events"] == "500"
     assert page.facts["held / requested"] == f"{result.peak_held_bytes / result.peak_requested_bytes:.3f}"

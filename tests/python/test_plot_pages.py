@@ -13,6 +13,7 @@ from looking import saved, texts
 from making_traces import random_trace, trace_of
 from slabheap import Block, Heap, plot, replay
 from slabheap.pages import DARK_PAGES, LIGHT_PAGES, PageColours, page_grid, page_occupancy, page_png
+from slabheap.texts import bytes_text
 
 TRACE = random_trace(17, 5000)
 MOVING = replay(TRACE, snapshot_events=[0, 1000, 2000, 4999], repeats=0)
@@ -82,13 +83,13 @@ def test_a_page_map_has_a_pixel_for_every_page(tmp_path: Path) -> None:
         figure = plot.page_map(heap.runs(), columns=16)
     axes = figure.axes[0]
     title, x, y, _ = texts(axes)
-    assert (title, x, y) == ("Pages of the heap", "page in its row (pages of 4 KiB)", "offset of the row")
+    assert (title, x, y) == ("Pages of the heap", "offset in the row", "offset of the row")
     large, sets, free = (int((test).sum()) for test in (occupancy > 1, (occupancy >= 0) & (occupancy <= 1), occupancy < 0))
     mean = 100 * occupancy[(occupancy >= 0) & (occupancy <= 1)].mean()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        f"large blocks: {large} pages",
-        f"sets: {sets} pages, {mean:.0f} % used on average",
-        f"free between them: {free} pages",
+        f"large blocks: {bytes_text(large * 4096)}",
+        f"sets: {bytes_text(sets * 4096)}, {mean:.0f} % used on average",
+        f"free between them: {bytes_text(free * 4096)}",
     ]
     pixels = np.asarray(axes.images[0].get_array()).reshape(-1, 3)
     assert len(pixels) == -(-occupancy.size // 16) * 16

@@ -21,9 +21,9 @@ from PIL import Image
 
 from slabheap.pages import columns_for, common_page_bytes, page_grid, page_occupancy
 from slabheap.plot.over_time import draw_timeline
-from slabheap.plot.style import Theme, count_rows, figure_of, frame, name_axes, parts, styled, write_heading, write_title
+from slabheap.plot.style import Theme, count_bytes, count_rows, figure_of, frame, name_axes, parts, styled, write_heading, write_title
 from slabheap.results import Result
-from slabheap.texts import bytes_text, counted, distinct_labels
+from slabheap.texts import bytes_text, distinct_labels
 from slabheap.trace import Trace
 
 __all__ = ["ANIMATED", "moments", "page_animation", "page_map", "page_strip"]
@@ -39,8 +39,10 @@ def _draw_pages(axes: Axes, grid: _Grid, page_bytes: int, look: Theme, pixels: i
     """Draws pages; where a row has more of them than pixels, those have the mean of their colours."""
     rows, columns = grid.shape
     mixing = "nearest" if columns <= pixels else "antialiased"
-    image = axes.imshow(look.pages.of(grid), aspect="auto", interpolation=mixing, extent=(0, columns, rows * columns * page_bytes, 0))
+    extent = (0, columns * page_bytes, rows * columns * page_bytes, 0)
+    image = axes.imshow(look.pages.of(grid), aspect="auto", interpolation=mixing, extent=extent)
     frame(axes)
+    count_bytes(axes.xaxis, columns * page_bytes)
     count_rows(axes.yaxis, rows, columns * page_bytes, 8)
     return image
 
@@ -91,16 +93,13 @@ def page_map(runs: _Runs, title: str = "", columns: int | None = None) -> Figure
         _draw_pages(axes, grid, page_bytes, look, 1024)
         sets = occupancy[(occupancy >= 0) & (occupancy <= 1)]
         mean = f", {100 * sets.mean():.0f} % used on average" if sets.size else ""
-        handles = _kinds(
-            look,
-            f"large blocks: {counted(int((occupancy > 1).sum()), 'page')}",
-            f"sets: {counted(sets.size, 'page')}{mean}",
-            f"free between them: {counted(int((occupancy < 0).sum()), 'page')}",
-        )
+        counts = (occupancy > 1).sum(), sets.size, (occupancy < 0).sum()
+        large, of_sets, free = (bytes_text(float(count) * page_bytes) for count in counts)
+        handles = _kinds(look, f"large blocks: {large}", f"sets: {of_sets}{mean}", f"free between them: {free}")
         figure.legend(handles=handles, loc="outside lower left", ncols=3)
         _add_colourbar(figure, axes, look, 0.03)
         write_title(axes, title or "Pages of the heap", 8)
-        name_axes(axes, f"page in its row (pages of {bytes_text(page_bytes)})", "offset of the row")
+        name_axes(axes, "offset in the row", "offset of the row")
         return figure
 
 
@@ -229,7 +228,7 @@ def _stage(result: Result, grid: _Grid, page_bytes: int, look: Theme, title: str
     figure = figure_of(8, min(7.5, max(4.2, 6 * grid.shape[0] / grid.shape[1] + 2.6)))
     pages, time = figure.subplots(2, 1, height_ratios=[max(1.6, figure.get_figheight() - 2.6), 1.5])
     image = _draw_pages(pages, grid, page_bytes, look, 512)
-    name_axes(pages, f"page in its row (pages of {bytes_text(page_bytes)})", "offset of the row")
+    name_axes(pages, "offset in the row", "offset of the row")
     _add_colourbar(figure, pages, look, 0.03)
     write_title(pages, title or f"Pages over time, {distinct_labels([result.label])[0]}", 7)
     draw_timeline(time, [result], "events", look)
@@ -280,7 +279,8 @@ def page_animation(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "pages.gif")
         ...     plot.page_animation(replay(trace, snapshot_events=range(0, 2000, 500)), path)
-        ...     Image.open(path).n_frames
+        ...     with Image.open(path) as image:
+        ...         image.n_frames
         4
     """
     path = Path(path)
