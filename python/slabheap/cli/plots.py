@@ -29,7 +29,6 @@ from slabheap.cli.console import err, errors_end, shown_progress
 from slabheap.replaying import Result
 from slabheap.replaying import compare as compare_allocators
 from slabheap.replaying import replay as replay_trace
-from slabheap.sweeping import frame_at
 from slabheap.trace import Trace
 
 if TYPE_CHECKING:
@@ -350,10 +349,12 @@ def sweep(
 ) -> None:
     """A figure of a sweep over two of its axes, with the best in a frame.
 
-    slabheap sweep app.trace --preset classic --preset compact --page-bytes 1024 --page-bytes 4096 -o sweep.parquet
+    slabheap sweep app.trace --preset classic,compact --page-bytes 1K,4K -o sweep.parquet
 
     slabheap plot sweep sweep.parquet -x page_bytes -y preset -v operations_per_second -o speed.png
     """
+    from slabheap.sweeping import frame_at  # which loads pandas
+
     with errors_end():
         expect_file(output, _FIGURES)
         rows = frame_at(frame)
