@@ -18,10 +18,10 @@ import numpy.typing as npt
 from slabheap import _core
 from slabheap.costs import Costs
 from slabheap.formats import open_trace
-from slabheap.stats import ClassStats, Stats
 from slabheap.hosting import Host
 from slabheap.options import OPTIONS, choice_of, count
 from slabheap.results import Moment, Result, block_occupancy
+from slabheap.stats import ClassStats, Stats
 from slabheap.trace import Trace, compile_trace
 
 __all__ = ["PRESETS", "REPLAY_OPTIONS", "Result", "compare", "replay"]

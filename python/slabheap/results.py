@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from slabheap import _core
 from slabheap.costs import OPERATIONS, PERCENTILES, Costs, cost_figure
-from slabheap.stats import ClassStats, Stats
 from slabheap.markup import card
+from slabheap.stats import ClassStats, Stats
 from slabheap.texts import bytes_text, counted, distinct_labels
 
 if TYPE_CHECKING:
