@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from slabheap.events import EVENT, Events, Operation, as_events, is_allocation, 
 from slabheap.formats import create_trace, open_trace
 from slabheap.information import Information
 from slabheap.markup import card
+from slabheap.summary import Summary
 from slabheap.texts import counted, fact_text
 from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
 
@@ -65,13 +66,20 @@ class Trace:
         return cls(renumber(events), information)
 
     @classmethod
-    def load(cls, path: str | Path, format: str | None = None) -> Trace:  # noqa: A002
+    def load(
+        cls,
+        path: str | Path,
+        format: str | None = None,  # noqa: A002
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Trace:
         """The trace in a file of any format; docs/formats.md says which there are, and what they hold.
 
         Args:
             path: The file, packed by gzip or Zstandard or not; "-" for standard input.
             format: One of "slabheap", "heaptrack", "memray", "mtrace", "rep", "arrow", "parquet", "ltrace"; what the file's first bytes
                 say unless given.
+            progress: Called now and then with what is read and what there is, counted as suits the format; 0 if that is not known.
 
         Raises:
             OSError: The file cannot be opened.
@@ -83,7 +91,11 @@ class Trace:
             FileNotFoundError: [Errno 2] No such file or directory: 'no.trace'
         """
         with open_trace(path, format) as reader:
-            chunks = list(reader)
+            chunks = []
+            for chunk in reader:
+                chunks.append(chunk)
+                if progress is not None:
+                    progress(*reader.progress)
             return cls(np.concatenate(chunks) if chunks else np.zeros(0, EVENT), reader.information)
 
     @classmethod
@@ -218,7 +230,9 @@ class Trace:
         return np.asarray(self.events["size"][self.events["operation"] != Operation.FREE])
 
     def summary(self) -> dict[str, Any]:
-        """What is in the trace, by name: counts, bytes (names that end in `_bytes`), and where it comes from.
+        """What is in the trace, by name: where it comes from, counts, and bytes (names that end in `_bytes`).
+
+        The peak is that of requests that are served one after the other; a size is that of an allocation or a reallocation.
 
         Examples:
             >>> from slabheap import workloads
@@ -226,21 +240,10 @@ class Trace:
             >>> summary["blocks"], summary["peak_requested_bytes"]
             (100, 640)
         """
-        sizes = self.request_sizes
-        return {
-            "source": self.information.source,
-            "command": self.information.command,
-            "events": len(self),
-            "blocks": self.block_count,
-            "threads": self.thread_count,
-            "seconds": self.duration,
-            "peak_requested_bytes": self.peak_requested_bytes,
-            "median_request_bytes": int(np.median(sizes)) if sizes.size else 0,
-            "largest_request_bytes": int(sizes.max()) if sizes.size else 0,
-            "live_at_end_bytes": self.program.requested_bytes,
-            "lost_events": self.information.lost,
-            "foreign_events": self.information.foreign,
-        }
+        summary = Summary()
+        for events in self.chunks():
+            summary.add(events)
+        return summary.facts(self.information)
 
     def __repr__(self) -> str:
         """The trace in a line."""

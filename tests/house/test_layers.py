@@ -45,6 +45,7 @@ PYTHON_ORDER = [
     "information",
     "tracefile",
     "formats",
+    "summary",
     "trace",
     "recording",
     "costs",
