@@ -19,9 +19,17 @@ from slabheap.texts import bytes_text, counted, distinct_labels
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FIGURES", "TIMED_FIGURES", "Moment", "Result", "allocator_label"]
+__all__ = ["FIGURES", "SERIES", "TIMED_FIGURES", "Moment", "Result", "allocator_label"]
 
-_COST_FIGURES = tuple(cost_figure(operation, name) for operation in OPERATIONS for name in PERCENTILES)
+_COST_FIGURES = {cost_figure(operation, name): (operation, name) for operation in OPERATIONS for name in PERCENTILES}
+_FIELDS = _core.sample_dtype.names or ()
+
+#: The figures that a result has at each sample of its timeline.
+SERIES = (
+    *_FIELDS,
+    *("internal_fragmentation", "external_fragmentation", "largest_free", "occupancy", "operations_per_second"),
+    *_COST_FIGURES,
+)
 
 #: The figures that differ from run to run.
 TIMED_FIGURES = ("seconds", "operations_per_second", *_COST_FIGURES)
@@ -251,42 +259,67 @@ class Result:
             **(self.costs.figures() if self.costs is not None else dict.fromkeys(_COST_FIGURES)),
         }
 
+    def series(self, name: str) -> npt.NDArray[Any]:
+        """A figure at each sample of the timeline; shape (samples,).
+
+        Args:
+            name: One of `SERIES`: a field of `timeline` (uint64; `time` in nanoseconds of the trace), or, float64 and NaN where nothing was
+                measured, `internal_fragmentation`, `external_fragmentation`, `largest_free`, `occupancy`, `operations_per_second` (of the
+                stretch of 65,536 events that the sample lies in, the median of the replays), or a percentile of cost, such as
+                `allocate_p50_ns` (of the window that it lies in).
+
+        Raises:
+            ValueError: There is no such figure.
+
+        Examples:
+            >>> from slabheap import replay, workloads
+            >>> trace = workloads.steady_state(1000, workloads.log_uniform(16, 4096), 100_000)
+            >>> result = replay(trace, samples=10)
+            >>> result.series("event").tolist()
+            [99, 199, 299, 399, 499, 599, 699, 799, 899, 999]
+            >>> bool((result.series("internal_fragmentation") > 0).all())
+            True
+        """
+        if name in _FIELDS:
+            return np.asarray(self.timeline[name])
+        if name not in SERIES:
+            raise ValueError(f"there is no figure {name!r} over time; there are {', '.join(SERIES)}")
+        slack, used, held = (self.timeline[field].astype(np.float64) for field in ("slack", "used", "held"))
+        unknown = np.full(self.timeline.size, np.nan)
+        if name == "internal_fragmentation":
+            return _ratios(slack, used)
+        if name == "external_fragmentation":
+            return _ratios(held - used, held)
+        if name == "largest_free":
+            return unknown if self.largest_free is None else self.largest_free.astype(np.float64)
+        if name == "occupancy":
+            return unknown if self.occupancy is None else block_occupancy(self.occupancy, self.class_stats)
+        if name == "operations_per_second":
+            return self._rate_at(self.timeline["event"])
+        return unknown if self.costs is None else self._cost_at(name, self.costs)
+
     def over_time(self) -> pd.DataFrame:
         """Every figure over time, a row for each sample.
 
         Returns:
-            A frame with the fields of `timeline` (`time` in nanoseconds of the trace), `internal_fragmentation`, `external_fragmentation`,
-            `largest_free` and `occupancy` (NaN for others than slabheap), `operations_per_second` (of the stretch of 65,536 events that the
-            sample lies in, the median of the replays), and a column for each percentile of cost, such as `allocate_p50_ns` (of the window
-            that it lies in); NaN where nothing was measured.
+            A frame with a column for each of `SERIES`, in that order.
 
         Examples:
             >>> from slabheap import replay, workloads
             >>> trace = workloads.steady_state(1000, workloads.log_uniform(16, 4096), 100_000)
             >>> frame = replay(trace, samples=10).over_time()
-            >>> frame["event"].tolist()
-            [99, 199, 299, 399, 499, 599, 699, 799, 899, 999]
-            >>> bool((frame["internal_fragmentation"] > 0).all())
+            >>> bool((frame["touched_pages"] >= frame["live_pages"]).all())
             True
         """
         import pandas as pd  # so that whoever needs no frame need not wait for it
 
-        frame = pd.DataFrame({name: self.timeline[name] for name in self.timeline.dtype.names or ()})
-        slack, used, held = (frame[name].to_numpy(np.float64) for name in ("slack", "used", "held"))
-        frame["internal_fragmentation"] = _ratios(slack, used)
-        frame["external_fragmentation"] = _ratios(held - used, held)
-        frame["largest_free"] = np.nan if self.largest_free is None else self.largest_free
-        frame["occupancy"] = np.nan if self.occupancy is None else block_occupancy(self.occupancy, self.class_stats)
-        frame["operations_per_second"] = self._rate_at(self.timeline["event"])
-        if self.costs is None:
-            return frame.assign(**dict.fromkeys(_COST_FIGURES, np.nan))
-        windows = np.searchsorted(self.costs.windows["event"], self.timeline["event"])
-        columns = {
-            cost_figure(operation, name): self.costs.over_time(operation, percent)[windows]
-            for operation in OPERATIONS
-            for name, percent in PERCENTILES.items()
-        }
-        return frame.assign(**columns)
+        return pd.DataFrame({name: self.series(name) for name in SERIES})
+
+    def _cost_at(self, name: str, costs: Costs) -> npt.NDArray[np.float64]:
+        """A percentile of cost in the window of each sample."""
+        operation, percentile = _COST_FIGURES[name]
+        windows = np.searchsorted(costs.windows["event"], self.timeline["event"])
+        return np.asarray(costs.over_time(operation, PERCENTILES[percentile])[windows])
 
     def _rate_at(self, events: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
         """Events a second in the stretch of each event."""

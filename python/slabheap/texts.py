@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["bytes_text", "counted", "distinct_labels", "fact_text", "shortened", "size_text"]
+__all__ = ["bytes_text", "counted", "distinct_labels", "fact_text", "shortened", "size_text", "time_text"]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -33,6 +33,20 @@ def size_text(size: int) -> str:
         ('4 KiB', '1,040 B')
     """
     return bytes_text(size) if size % 1024 == 0 else f"{size:,} B"
+
+
+def time_text(nanoseconds: float) -> str:
+    """A time in the largest unit that it has one of, with three digits.
+
+    Examples:
+        >>> time_text(15.4), time_text(2284), time_text(3.2e9)
+        ('15 ns', '2.28 µs', '3.2 s')
+    """
+    for unit in ("ns", "µs", "ms"):
+        if nanoseconds < 999.5:
+            return f"{nanoseconds:.0f} ns" if unit == "ns" else f"{nanoseconds:.3g} {unit}"
+        nanoseconds /= 1000
+    return f"{nanoseconds:,.3g} s"
 
 
 def counted(count: int, what: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from making_traces import ALLOCATE, FREE, REALLOCATE, random_trace, trace_of
 from slabheap import Trace, compare, replay
-from slabheap.results import FIGURES, TIMED_FIGURES
+from slabheap.results import FIGURES, SERIES, TIMED_FIGURES
 
 TRACE = random_trace(21, 4000)
 ALLOCATORS = ("classic", "compact", "system")
@@ -133,6 +133,16 @@ def test_a_mean_weighs_by_events_or_by_time() -> None:
     at_once = trace_of(*happenings)
     at_once.events["time"] = 0
     assert replay(at_once, samples=4, repeats=0).mean("requested", "time") == 0
+
+
+def test_a_series_is_a_column_of_the_frame_over_time() -> None:
+    result = replay(TRACE, samples=50)
+    frame = result.over_time()
+    assert list(frame) == list(SERIES)
+    for name in SERIES:
+        assert np.array_equal(frame[name].to_numpy(), result.series(name), equal_nan=True)
+    with pytest.raises(ValueError, match="there is no figure 'speed' over time; there are event, time, requested"):
+        result.series("speed")
 
 
 REGIONS: list[dict[str, Any]] = [{}, {"preset": "compact"}, {"pages": "best_fit", "page_bytes": 512}]

@@ -81,7 +81,9 @@ def test_a_trace_is_a_line_and_a_table() -> None:
 def test_a_result_is_a_line_and_a_table_with_a_map() -> None:
     trace = random_trace(1, 500)
     result = replay(trace, preset="compact")
-    assert re.fullmatch(r"<Result of compact: 500 events, [\d.e+]+ a second, \d+ bytes held for \d+ requested, 0 failures>", repr(result))
+    assert re.fullmatch(
+        r"<Result of compact: 500 events, [\d.e+]+ a second, [\d,]+ bytes held for [\d,]+ requested, 0 failures>", repr(result)
+    )
     page = Page(result._repr_html_())
     assert page.facts["events"] == "500"
     assert page.facts["held / requested"] == f"{result.peak_held_bytes / result.peak_requested_bytes:.3f}"
