@@ -126,7 +126,7 @@ def test_a_page_map_of_an_empty_heap_is_empty(tmp_path: Path) -> None:
 
 def test_a_large_heap_is_drawn_whole(tmp_path: Path) -> None:
     with Heap(1 << 30, page_bytes=512) as heap:
-        blocks = [heap.allocate(260_000) for _ in range(3500)]
+        blocks = [heap.allocate(509 * 512) for _ in range(3500)]  # an odd number of pages
         for block in blocks[::2]:
             heap.free(block)
         assert page_occupancy(heap.runs())[0].size > 1_500_000

@@ -35,24 +35,25 @@ def check_clock(clock: str) -> None:
         raise ValueError(f'clock must be "events" or "seconds", not {clock!r}')
 
 
-def _clocked(result: Result, clock: Clock) -> _Numbers:
+def clocked(result: Result, clock: Clock) -> _Numbers:
     """Where the samples of a timeline lie on the time axis."""
     return np.asarray(result.timeline["event"] if clock == "events" else result.timeline["time"] / 1e9, np.float64)
 
 
-def _clock_axis(axes: Axes, clock: Clock, result: Result) -> None:
+def clock_axis(axes: Axes, clock: Clock, result: Result) -> None:
+    """Counts time on the axis of x."""
     if clock == "events":
         count_events(axes.xaxis, result.events)
         axes.set_xlabel("events")
     else:
         axes.xaxis.set_major_formatter(EngFormatter("s"))
-        axes.set_xlim(0, max(1e-6, float(_clocked(result, clock).max(initial=0))))
+        axes.set_xlim(0, max(1e-6, float(clocked(result, clock).max(initial=0))))
         axes.set_xlabel("time of the recorded program")
 
 
 def _line(result: Result, name: str, clock: Clock) -> tuple[_Numbers, _Numbers]:
     """A line of a timeline; a single sample holds from the left to the right."""
-    x, y = _clocked(result, clock), result.timeline[name].astype(np.float64)
+    x, y = clocked(result, clock), result.timeline[name].astype(np.float64)
     return (x, y) if x.size != 1 else (np.array([0.0, max(1.0, x[0])]), np.repeat(y, 2))
 
 
@@ -73,7 +74,7 @@ def draw_timeline(axes: Axes, results: Sequence[Result], clock: Clock, look: The
         axes.plot(*line, label=labels[-1], **line_style(index, look.colours))
     count_bytes(axes.yaxis, max(float(y.max(initial=0)) for y in (requested, *(y for _, _, (_, y) in lines))))
     axes.set_ylim(0)
-    _clock_axis(axes, clock, first)
+    clock_axis(axes, clock, first)
     axes.set_ylabel("bytes")
     return sum(label.count("\n") + 1 for label in labels)
 

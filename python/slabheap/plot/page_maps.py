@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
+from slabheap._core import Program
 from slabheap.pages import columns_for, common_page_bytes, page_grid, page_occupancy
 from slabheap.plot.over_time import draw_timeline
 from slabheap.plot.style import Theme, count_bytes, count_rows, figure_of, frame, name_axes, parts, styled, write_heading, write_title
@@ -115,11 +116,11 @@ def _grids(snapshots: Mapping[Any, _Runs], columns: int | None) -> tuple[list[_G
     return [page_grid(occupancy, columns, pages) for occupancy in occupancies], page_bytes
 
 
-def moments(trace: Trace, count: int) -> list[int]:
+def moments(trace: Trace | Program, count: int) -> list[int]:
     """Events for `snapshot_events` of `replay`: evenly spread up to the last, with that of the peak in the place of the nearest.
 
     Args:
-        trace: The trace.
+        trace: The trace; or what `compile_trace` made of one.
         count: How many, at the most; a trace has no more than it has events.
 
     Raises:
@@ -133,9 +134,10 @@ def moments(trace: Trace, count: int) -> list[int]:
     """
     if count < 1:
         raise ValueError(f"there must be at least one moment, not {count}")
-    events = len(trace)
+    program = trace.program if isinstance(trace, Trace) else trace
+    events = program.events
     spread = sorted({max(0, round((step + 1) * events / count) - 1) for step in range(count)}) if events else []
-    peak = trace.program.peak_event
+    peak = program.peak_event
     if len(spread) > 1 and peak not in spread:
         # The last stays: it shows what is left behind.
         spread[min(range(len(spread) - 1), key=lambda index: abs(spread[index] - peak))] = peak

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import textwrap
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -19,6 +18,9 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from slabheap.grids import AXES
 from slabheap.plot.style import Theme, figure_of, frame, name_axes, styled, write_title
 from slabheap.texts import bytes_text, distinct_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["sweep_map"]
 
@@ -32,7 +34,7 @@ _MORE_IS_BETTER = ("operations_per_second",)
 
 def _option_text(axis: str, value: Any) -> str:
     """A value of an axis of a sweep, for people."""
-    if pd.isna(value):
+    if value is None:
         return "not given"
     if axis == "classes":
         sizes = str(value).split(",")
@@ -59,11 +61,15 @@ def _name_of(name: str) -> str:
     )
 
 
+def _is_numeric(column: pd.Series[Any]) -> bool:
+    return column.dtype.kind in "iufb"
+
+
 def _ordered(frame: pd.DataFrame, axis: str) -> tuple[list[Any], list[int]]:
     """The values of an axis, and each row's place among them. Numbers ascend, others are as they occur; what is not given is first."""
-    values = [None if pd.isna(value) else value for value in frame[axis]]
+    values = [None if is_missing else value for value, is_missing in zip(frame[axis], frame[axis].isna(), strict=True)]
     given = list(dict.fromkeys(value for value in values if value is not None))
-    if pd.api.types.is_numeric_dtype(frame[axis]):
+    if _is_numeric(frame[axis]):
         given.sort()
     ordered = [None, *given] if None in values else given
     places = {value: place for place, value in enumerate(ordered)}
@@ -74,6 +80,8 @@ def _cells(frame: pd.DataFrame, x: str, y: str, value: str) -> tuple[list[Any], 
     """The values of both axes, the median figure of each cell (NaN if there is none), and the rows that each cell has."""
     columns, column_of = _ordered(frame, x)
     rows, row_of = _ordered(frame, y)
+    import pandas as pd  # so that whoever draws no sweep need not wait for it
+
     figures = pd.DataFrame(
         {"row": row_of, "column": column_of, "value": frame[value].astype("Float64").to_numpy(np.float64, na_value=np.nan)}
     )
@@ -97,7 +105,7 @@ def _check_sweep(frame: pd.DataFrame, x: str, y: str, value: str) -> None:
             raise ValueError(f"{axis} has {values:,} values; leave rows out until it has {_MOST_VALUES}")
     if x == y:
         raise ValueError(f"both axes are {x!r}")
-    figures = [str(name) for name in frame if name not in choices and pd.api.types.is_numeric_dtype(frame[name])]
+    figures = [str(name) for name in frame if name not in choices and _is_numeric(frame[name])]
     if value not in figures:
         raise ValueError(f"{value!r} is no figure of the sweep; there are {', '.join(figures)}")
 
