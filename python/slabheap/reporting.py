@@ -17,14 +17,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from slabheap import _core
+from slabheap.costs import OPERATIONS, PERCENTILES
 from slabheap.markup import data_uri, rendered
+from slabheap.plot.calls import call_costs
 from slabheap.plot.comparing import comparison
+from slabheap.plot.merit import figures
 from slabheap.plot.over_time import class_occupancy, timeline
 from slabheap.plot.page_maps import page_strip
 from slabheap.plot.sizes import lifetimes
 from slabheap.plot.style import theme
-from slabheap.replaying import Result
-from slabheap.texts import bytes_text, counted, distinct_labels, fact_text, size_text
+from slabheap.results import Result
+from slabheap.texts import bytes_text, counted, distinct_labels, fact_text, size_text, time_text
 from slabheap.trace import Trace
 
 __all__ = ["report"]
@@ -95,12 +98,9 @@ class _Easel:
         return _Picture(light, dark, words, caption)
 
 
-def _bytes_cell(value: int) -> _Cell:
-    return _Cell(bytes_text(value), value)
-
-
-def _number_cell(value: float, form: str) -> _Cell:
-    return _Cell(format(value, form), value) if math.isfinite(value) else _Cell("-", "")
+def _cell(value: float | None, text: Callable[[float], str]) -> _Cell:
+    """A figure, or a dash where there is none to give."""
+    return _Cell("-", "") if value is None or math.isnan(value) else _Cell(text(value), value)
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -125,14 +125,59 @@ def _allocator_row(label: str, result: Result) -> list[_Cell]:
     held, requested = (float(result.timeline[name].sum(dtype=np.float64)) for name in ("held", "requested"))
     return [
         _Cell(label, label),
-        _number_cell(result.operations_per_second / 1e6, ".1f"),
+        _cell(result.operations_per_second / 1e6, "{:.1f}".format),
         spread,
-        _bytes_cell(result.peak_used_bytes),
-        _bytes_cell(result.peak_held_bytes),
-        _number_cell(_ratio(result.peak_held_bytes, result.peak_requested_bytes), ".3f"),
-        _number_cell(_ratio(held, requested), ".3f"),
+        _cell(result.peak_used_bytes, bytes_text),
+        _cell(result.peak_held_bytes, bytes_text),
+        _cell(_ratio(result.peak_held_bytes, result.peak_requested_bytes), "{:.3f}".format),
+        _cell(_ratio(held, requested), "{:.3f}".format),
         _Cell(f"{result.failures:,}", result.failures),
     ]
+
+
+_SPACE_COLUMNS = [
+    _Column("allocator", is_number=False),
+    _Column("internal", "slack / used, at the peak of the requested bytes"),
+    _Column("external", "(held - used) / held, at the peak of the requested bytes"),
+    _Column("occupancy", "the used part of the blocks of slabs, by bytes, at the peak of the requested bytes"),
+    _Column("largest free", "the largest request that would succeed, at the peak of the requested bytes"),
+    _Column("mean held", "over the events"),
+    _Column("by time", "mean held over the time of the program"),
+    _Column("pages live", "pages of 4 KiB with a byte of a live block, at most"),
+    _Column("pages touched", "pages of 4 KiB that had a byte of a block at any time"),
+]
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _space_row(label: str, result: Result) -> list[_Cell]:
+    found = result.figures()
+    peaks = ("internal_fragmentation", "external_fragmentation", "occupancy")
+    return [
+        _Cell(label, label),
+        *(_cell(found[name], _percent) for name in peaks),
+        *(_cell(found[name], bytes_text) for name in ("largest_free_bytes", "mean_held_bytes", "mean_held_bytes_by_time")),
+        *(_Cell(f"{pages:,}", pages) for pages in (result.peak_live_pages, result.touched_pages)),
+    ]
+
+
+def _call_table(labels: Sequence[str], results: Sequence[Result]) -> _Table | None:
+    """What calls cost, a row for each operation of each allocator; None if it was measured on none."""
+    names = {"p50": "median", "p999": "p99.9", "max": "dearest"}
+    columns = [_Column("call", is_number=False), _Column("allocator", is_number=False), _Column("calls"), _Column("mean")]
+    columns += [_Column(names.get(name, name), f"{percent:g} in 100 calls cost no more") for name, percent in PERCENTILES.items()]
+    summaries = [(label, {} if result.costs is None else result.costs.summary()) for label, result in zip(labels, results, strict=True)]
+    rows = []
+    for operation in OPERATIONS:
+        for label, summary in summaries:
+            if row := summary.get(operation):
+                name = operation.replace("_", " ")
+                times = [row["mean"], *(row[percentile] for percentile in PERCENTILES)]
+                rows.append([_Cell(name, name), _Cell(label, label), _Cell(f"{row['count']:,}", row["count"])])
+                rows[-1] += [_cell(time, time_text) for time in times]
+    return _Table("What calls cost", columns, rows) if rows else None
 
 
 def _class_table(result: Result) -> _Table:
@@ -177,12 +222,29 @@ def _pictures(easel: _Easel, trace: Trace, labels: Sequence[str], results: Seque
             f"Bytes over the events. At most {peak} are requested; at most held: {_held_words(labels, results)}.",
             "What the program has requested, and what each allocator holds for it. The dearest moment of one need not be that of another.",
         ),
+        "figures": easel.picture(
+            lambda: figures(results),
+            f"Lines over the events: internal and external fragmentation, and live pages, of {counted(len(results), 'allocator')}; "
+            "the table of space has them at the peak.",
+            "What is lost within blocks, what is held outside of them, and the pages of 4 KiB that the program's blocks lie in.",
+        ),
         "lifetimes": easel.picture(
             lambda: lifetimes(trace),
             "Heat map of the requests by size and lifetime, with the share of each size above and of each lifetime beside it.",
             "Each request of the program by its size and by how many events pass until it is freed or reallocated.",
         ),
     }
+
+
+def _cost_picture(easel: _Easel, results: Sequence[Result]) -> _Picture | None:
+    measured = [result for result in results if result.costs is not None]
+    if not measured:
+        return None
+    return easel.picture(
+        lambda: call_costs(measured),
+        f"The percentiles of what each kind of call cost, of {counted(len(measured), 'allocator')}; the table above has the figures.",
+        "What a call cost, by the processor's own counter, what a reading of it takes left out.",
+    )
 
 
 def _processor() -> str:
@@ -224,8 +286,8 @@ def report(
 ) -> str:
     """A comparison as one page of HTML, with everything in it: it opens from disk, in light and dark, and can be printed.
 
-    It has a sortable table of the allocators, the pictures of `slabheap.plot`, the size classes of each replay on slabheap, what is in the
-    trace, and how all of it was made.
+    It has sortable tables of the allocators, of space, and of what calls cost if that was measured, the pictures of `slabheap.plot`, the
+    size classes of each replay on slabheap, what is in the trace, and how all of it was made.
 
     Args:
         trace: The trace.
@@ -258,14 +320,20 @@ def report(
             raise ValueError(f"the result of {result.label} is not of this trace: it has {result.events:,} events, not {len(trace):,}")
     labels = distinct_labels([result.label for result in results])
     program = " ".join(trace.information.command) or trace.information.source or "a trace"
-    rows = [_allocator_row(label, result) for label, result in zip(labels, results, strict=True)]
+    rows = list(map(_allocator_row, labels, results))
     peak = bytes_text(results[0].peak_requested_bytes)
     of_heaps = [(label, result) for label, result in zip(labels, results, strict=True) if result.class_stats]
-    easel = _Easel(3 + sum(1 + _has_maps(result) for _, result in of_heaps), progress)
+    has_costs = any(result.costs is not None for result in results)
+    easel = _Easel(4 + has_costs + sum(1 + _has_maps(result) for _, result in of_heaps), progress)
     page = rendered(
         "report.html",
         title=title or f"Allocations of {program}",
         allocators=_Table(f"Allocators, for at most {peak} requested at once", _ALLOCATOR_COLUMNS, rows),
+        space=_Table(
+            "Fragmentation and pages", _SPACE_COLUMNS, [_space_row(label, result) for label, result in zip(labels, results, strict=True)]
+        ),
+        calls=_call_table(labels, results),
+        cost_picture=_cost_picture(easel, results),
         pictures=_pictures(easel, trace, labels, results),
         heaps=[_heap(easel, number, label, result) for number, (label, result) in enumerate(of_heaps)],
         facts=[(name.removesuffix("_bytes").replace("_", " "), fact_text(name, value)) for name, value in trace.summary().items()],

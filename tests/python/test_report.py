@@ -21,10 +21,13 @@ from making_traces import random_trace, trace_of
 from places import ROOT, TRACES
 from reading_html import EVIL, Page
 from slabheap import Trace, compare, plot, replay
-from slabheap.texts import bytes_text
+from slabheap.texts import bytes_text, time_text
 
 TRACE = Trace.load(TRACES / "perl-pod.trace")
 TRACE.information.command = ["/usr/bin/perl", EVIL]
+
+#: The label of the result with classes of its own.
+LISTED = "classic classes=16,1024,4096"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def path(results: list[slabheap.Result], tmp_path_factory: pytest.TempPathFactor
     seen: list[tuple[int, int]] = []
     page = slabheap.report(TRACE, results, path, command=f"slabheap report {EVIL}", progress=lambda done, total: seen.append((done, total)))
     assert path.read_text(encoding="utf-8") == page
-    assert seen == [(done, 8) for done in range(1, 9)]
+    assert seen == [(done, 10) for done in range(1, 11)]
     return path
 
 
@@ -111,7 +114,7 @@ def test_the_page_has_everything_in_it(path: Path) -> None:
 
 def test_the_table_has_the_figures_of_every_allocator(path: Path, results: list[slabheap.Result]) -> None:
     rows = Page(path.read_text(encoding="utf-8")).rows
-    names = ["compact", "system", "classic", "classic classes=16,1024,4096", "system (2)"]
+    names = ["compact", "system", "classic", LISTED, "system (2)"]
     found = [next(row for row in rows if row[0] == name) for name in names]
     for row, result in zip(found, results, strict=True):
         assert row[3:6] == [
@@ -126,6 +129,24 @@ def test_the_table_has_the_figures_of_every_allocator(path: Path, results: list[
     assert f"{results[0].class_stats[-1].allocations:,}" in {row[1] for row in classes}
 
 
+def test_the_tables_have_fragmentation_pages_and_what_calls_cost(path: Path, results: list[slabheap.Result]) -> None:
+    rows = Page(path.read_text(encoding="utf-8")).rows
+    compact, system = results[:2]
+    peak = compact.at_peak
+    assert peak is not None
+    assert peak.occupancy is not None
+    assert peak.largest_free is not None
+    expected = ["compact", *(f"{share:.1%}" for share in (peak.internal_fragmentation, peak.external_fragmentation, peak.occupancy))]
+    expected += [bytes_text(peak.largest_free), bytes_text(compact.mean("held")), bytes_text(compact.mean("held", "time"))]
+    assert [*expected, f"{compact.peak_live_pages:,}", f"{compact.touched_pages:,}"] in rows
+    assert ["-", "-"] in [row[3:5] for row in rows if row[0] == "system" and len(row) == 9]
+    for result in (compact, system):
+        assert result.costs is not None
+        for operation, (count, *times) in ((name, row.values()) for name, row in result.costs.summary().items()):
+            assert [operation.replace("_", " "), result.label, f"{int(count):,}", *map(time_text, times)] in rows
+    assert [row[:2] for row in rows if row[0] == "free"] == [["free", name] for name in ("compact", "system", "classic", LISTED)]
+
+
 def test_nothing_that_a_trace_says_becomes_markup(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count("<script") == 1
@@ -136,10 +157,10 @@ def test_nothing_that_a_trace_says_becomes_markup(path: Path) -> None:
 
 def test_every_picture_has_words_and_stands_there_for_both_kinds_of_paper(path: Path) -> None:
     pictures = Page(path.read_text(encoding="utf-8")).pictures
-    assert len(pictures) == 16
+    assert len(pictures) == 20
     assert all(len(picture["alt"] or "") > 40 for picture in pictures)
-    assert [picture["class"] for picture in pictures] == ["on-light", "on-dark"] * 8
-    assert len({picture["src"] for picture in pictures}) == 16
+    assert [picture["class"] for picture in pictures] == ["on-light", "on-dark"] * 10
+    assert len({picture["src"] for picture in pictures}) == 20
     for picture in pictures:
         source = base64.b64decode((picture["src"] or "").partition(",")[2])
         assert source.startswith(b"<?xml")
@@ -157,7 +178,7 @@ def test_it_opens_from_disk_without_an_error_or_a_request(opened: webdriver.Chro
             requests.append(message["params"]["request"]["url"])
     assert {url for url in requests if not url.startswith("data:")} == {path.as_uri()}
     widths = opened.execute_script("return Array.from(document.images, (image) => image.naturalWidth)")
-    assert len(widths) == 16
+    assert len(widths) == 20
     assert min(widths) > 500
     whole(opened, "light")
 
@@ -257,8 +278,8 @@ def test_no_width_makes_the_page_scroll_sideways(opened: webdriver.Chrome, width
 
 def test_the_parts_are_linked(opened: webdriver.Chrome) -> None:
     links = [str(link.get_attribute("href")).partition("#")[2] for link in opened.find_elements(By.CSS_SELECTOR, "nav a")]
-    assert len(links) == 8
-    assert [opened.find_element(By.ID, link).tag_name for link in links] == ["section"] * 8
+    assert len(links) == 10
+    assert [opened.find_element(By.ID, link).tag_name for link in links] == ["section"] * 10
 
 
 @pytest.mark.parametrize("trace", [trace_of(), random_trace(1, 1)], ids=["nothing", "one event"])
