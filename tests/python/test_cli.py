@@ -267,7 +267,7 @@ def test_sizes_are_given_in_units() -> None:
 
 
 def test_the_shell_completes_commands_options_and_names() -> None:
-    assert completions("re") == ["record", "replay"]
+    assert completions("re") == ["record", "replay", "report"]
     assert {"--preset", "--page-bytes", "--pages"} <= set(completions("replay", "--p"))
     assert completions("replay", "--preset", "c") == ["classic", "compact"]
     assert completions("compare", "-a", "") == ["classic", "compact", "system"]

@@ -42,7 +42,7 @@ def test_sweep_tries_every_combination_and_keeps_the_rows(trace: Path, tmp_path:
     assert [row["label"] for row in rows] == [f"{preset} page_bytes={page}" for preset in ("classic", "compact") for page in (1024, 4096)]
     assert all(row["failures"] == 0 and row["seconds"] is None for row in rows)
     text = said("sweep", trace, *options, "--jobs", 1)
-    for words in ("preset", "page", "compact", "1.0 KiB", "not timed"):
+    for words in ("preset", "page", "compact", "1 KiB", "not timed"):
         assert words in text
     assert "set" not in text.splitlines()[2].split()  # what does not vary has no column
     assert len(frame_at(output)) == 4

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import enum
+import functools
+import inspect
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 import slabheap
 from slabheap import _core
-from slabheap.cli.console import Shown
+from slabheap.cli.console import Shown, errors_end
 from slabheap.events import Events
 from slabheap.formats import open_trace
 from slabheap.trace import compile_trace
 
 __all__ = [
-    "Classes",
+    "Allocators",
     "Costs",
     "HeapBytes",
+    "HeapOptions",
     "Json",
     "PageBytes",
-    "PageLayerName",
-    "Pages",
     "PresetName",
-    "Regions",
     "Repeats",
-    "SetBlocks",
     "TracePath",
     "app",
     "byte_count",
     "class_list",
-    "heap_options",
     "read_program",
+    "takes_heap_options",
 ]
 
 app = typer.Typer(
@@ -107,15 +106,20 @@ TracePath = Annotated[Path, typer.Argument(help="A trace of any format; - for st
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
 Repeats = Annotated[int, typer.Option(help="Timed replays; the median counts. 0 leaves times out.", min=0)]
 Costs = Annotated[bool, typer.Option(help="Time each call in one replay more, for percentiles.")]
+Allocators = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allocator",
+        "-a",
+        help="classic, compact, system, or the path of a shared library with malloc. Repeatable; the first three unless given.",
+        autocompletion=lambda: ["classic", "compact", "system"],
+    ),
+]
 HeapBytes = Annotated[
     int | None,
     typer.Option("--bytes", parser=byte_count, metavar="BYTES", help="Bytes of the heap, as 64M; eight times the peak unless given."),
 ]
-Regions = Annotated[int | None, typer.Option(help="How many regions the bytes are divided among, 1 to 64; 1 unless given.")]
-Classes = Annotated[str | None, typer.Option(help="Block sizes of the classes, as 64,128,256.")]
-SetBlocks = Annotated[int | None, typer.Option(help="Blocks that a set aims at, 1 to 64.")]
 PageBytes = Annotated[int | None, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes of a page, a power of two, 512 to 64K.")]
-Pages = Annotated[PageLayerName | None, typer.Option(help="The page layer; the preset's unless given.")]
 
 
 def class_list(text: str) -> list[int]:
@@ -130,24 +134,47 @@ def class_list(text: str) -> list[int]:
         raise ValueError(f"classes must be numbers with commas between them, not {text!r}") from None
 
 
-def heap_options(
-    heap_bytes: int | None,
-    classes: str | None,
-    set_blocks: int | None,
-    page_bytes: int | None,
-    pages: PageLayerName | None,
-    regions: int | None = None,
-) -> dict[str, Any]:
-    """The options that were given, as `replay` takes them."""
-    given = {
-        "bytes": heap_bytes,
-        "classes": class_list(classes) if classes else None,
-        "set_blocks": set_blocks,
-        "page_bytes": page_bytes,
-        "pages": pages.value if pages else None,
-        "regions": regions,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+#: What a command is given of the options of a heap, as `replay` takes them.
+HeapOptions: TypeAlias = dict[str, Any]
+
+# By the names that `replay` has for them.
+_HEAP_OPTIONS: dict[str, Any] = {
+    "preset": Annotated[PresetName | None, typer.Option(help="The preset of slabheap.")],
+    "bytes": HeapBytes,
+    "regions": Annotated[int | None, typer.Option(help="How many regions the bytes are divided among, 1 to 64; 1 unless given.")],
+    "classes": Annotated[str | None, typer.Option(help="Block sizes of the classes, as 64,128,256.")],
+    "set_blocks": Annotated[int | None, typer.Option(help="Blocks that a set aims at, 1 to 64.")],
+    "page_bytes": PageBytes,
+    "pages": Annotated[PageLayerName | None, typer.Option(help="The page layer; the preset's unless given.")],
+}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """An option as `replay` takes it."""
+    if name == "classes":
+        return class_list(value)
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def takes_heap_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command each option of a heap in the place of its parameter `options`, which gets those that were given."""
+
+    @functools.wraps(command)
+    def told(**arguments: Any) -> None:
+        given = {name: arguments.pop(name) for name in _HEAP_OPTIONS}
+        with errors_end():
+            options = {name: _plain(name, value) for name, value in given.items() if value is not None}
+        command(**arguments, options=options)
+
+    signature = inspect.signature(command, eval_str=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    options = [inspect.Parameter(name, kind, default=None, annotation=each) for name, each in _HEAP_OPTIONS.items()]
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters += options if parameter.name == "options" else [parameter.replace(kind=kind)]
+    told.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    told.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return told
 
 
 def read_program(trace: Path, progress: Shown) -> _core.Program:

@@ -35,7 +35,6 @@ from slabheap.errors import HeapError
 __all__ = [
     "INTERRUPTED",
     "Shown",
-    "bytes_cell",
     "err",
     "errors_end",
     "out",
@@ -43,7 +42,6 @@ __all__ = [
     "print_json",
     "shown_progress",
     "table_of",
-    "time_cell",
 ]
 
 out = Console(highlight=False)
@@ -111,25 +109,6 @@ def shown_progress() -> Iterator[Shown]:
             progress.update(tasks[what], completed=done, total=total or None)
 
         yield show
-
-
-def bytes_cell(value: int) -> str:
-    """Bytes for a table: "12.3 MiB"."""
-    number = float(value)
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1024:
-            return f"{int(number)} B" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.2f} GiB"
-
-
-def time_cell(nanoseconds: float) -> str:
-    """A time for a table: "15 ns", "2.28 µs"."""
-    for unit in ("ns", "µs", "ms"):
-        if nanoseconds < 999.5:
-            return f"{nanoseconds:.0f} ns" if unit == "ns" else f"{nanoseconds:.3g} {unit}"
-        nanoseconds /= 1000
-    return f"{nanoseconds:,.3g} s"
 
 
 def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Group:

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import enum
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import slabheap
-from slabheap.cli.app import (
-    Classes,
-    HeapBytes,
-    PageBytes,
-    PageLayerName,
-    Pages,
-    PresetName,
-    Repeats,
-    SetBlocks,
-    TracePath,
-    app,
-    class_list,
-    heap_options,
-)
-from slabheap.cli.console import err, errors_end, shown_progress
-from slabheap.replaying import Result
-from slabheap.replaying import compare as compare_allocators
+from slabheap.cli.app import Allocators, HeapBytes, HeapOptions, Repeats, TracePath, app, class_list, read_program, takes_heap_options
+from slabheap.cli.console import Shown, err, errors_end, shown_progress
+from slabheap.cli.drawing import FIGURES, ThemeName, expect_file, save
+from slabheap.cli.replays import compared
 from slabheap.replaying import replay as replay_trace
+from slabheap.results import SERIES, Result
 from slabheap.trace import Trace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["AllocatorNames", "expect_file", "plot"]
+__all__ = ["plot"]
 
 plot = typer.Typer(
     no_args_is_help=True,
@@ -48,13 +36,6 @@ plot = typer.Typer(
     "  slabheap plot sweep sweep.parquet -x page_bytes -y preset -o sweep.png",
 )
 app.add_typer(plot, name="plot")
-
-
-class ThemeName(enum.StrEnum):
-    """The paper that a picture is for."""
-
-    LIGHT = "light"
-    DARK = "dark"
 
 
 class ClockName(enum.StrEnum):
@@ -75,82 +56,43 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="The picture to wri
 Title = Annotated[str, typer.Option(help="What to write above it; a description unless given.")]
 Theme = Annotated[ThemeName, typer.Option(help="For light paper or dark.")]
 Clock = Annotated[ClockName, typer.Option(help="What time is counted in: events of the trace, or seconds of the program.")]
-AllocatorNames = Annotated[
-    list[str] | None,
-    typer.Option("--allocator", "-a", help="classic, compact, system, or the path of a shared library with malloc. Repeatable."),
-]
-Preset = Annotated[PresetName | None, typer.Option(help="The preset of slabheap.")]
 Columns = Annotated[int | None, typer.Option(help="Pages in a row of a map; chosen to suit unless given.", min=1)]
 
 
-def expect_file(output: Path, endings: Sequence[str]) -> None:
-    """Raises before anything long is done if a file could not be written: it has another ending, or there is no such folder."""
-    if str(output) == "-":
-        return
-    if output.suffix.lower() not in endings:
-        raise ValueError(f"{output} must end with {', '.join(endings[:-1])} or {endings[-1]}")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {output.parent} to write {output.name} into")
+def _expect_figure(output: Path) -> None:
+    if str(output) != "-":
+        expect_file(output, FIGURES)
+
+
+def _themed(theme: ThemeName) -> AbstractContextManager[None]:
+    return slabheap.plot.theme("dark" if theme is ThemeName.DARK else "light")
 
 
 def _draw(output: Path, theme: ThemeName, draw: Callable[[], Figure]) -> None:
-    name: Literal["light", "dark"] = "dark" if theme is ThemeName.DARK else "light"
-    with slabheap.plot.theme(name):
+    with _themed(theme):
         figure = draw()
-    if str(output) == "-":
-        figure.savefig(sys.stdout.buffer, format="png")
-    else:
-        figure.savefig(output)
-        err.print(f"wrote {output}")
+    save(figure, output)
 
 
-_FIGURES = (".png", ".svg", ".pdf")
-
-
-def _replayed(trace: Path, moments: int | None, repeats: int = 0, event: int | None = None, **options: Any) -> Result:
+def _replayed(trace: Path, moments: int | None, progress: Shown, event: int | None = None, **options: Any) -> Result:
     """A replay on slabheap, with snapshots at so many moments, at an event, or at the peak."""
+    program = read_program(trace, progress)
+    snapshots = [event] if event is not None else None if moments is None else slabheap.plot.moments(program, moments)
+    return replay_trace(
+        program, repeats=0, snapshot_events=snapshots, progress=lambda done, total: progress("replaying", done, total), **options
+    )
+
+
+def _compared(trace: Path, allocators: list[str] | None, heap_bytes: int | None, repeats: int, *, costs: bool = False) -> list[Result]:
     with shown_progress() as progress:
-        loaded = Trace.load(trace)
-        snapshots = [event] if event is not None else None if moments is None else slabheap.plot.moments(loaded, moments)
-        return replay_trace(
-            loaded,
-            repeats=repeats,
-            snapshot_events=snapshots,
-            progress=lambda done, total: progress("replaying", done, total),
-            **options,
-        )
-
-
-def _options(
-    preset: PresetName | None,
-    heap_bytes: int | None,
-    classes: str | None,
-    set_blocks: int | None,
-    page_bytes: int | None,
-    pages: PageLayerName | None,
-) -> dict[str, Any]:
-    options = heap_options(heap_bytes, classes, set_blocks, page_bytes, pages)
-    return options if preset is None else {**options, "preset": preset.value}
-
-
-def _compared(trace: Path, allocators: list[str] | None, heap_bytes: int | None, repeats: int) -> tuple[Trace, list[Result]]:
-    with shown_progress() as progress:
-        options = {} if heap_bytes is None else {"bytes": heap_bytes}
-        loaded = Trace.load(trace)
-        return loaded, compare_allocators(
-            loaded,
-            allocators or ["classic", "compact", "system"],
-            repeats=repeats,
-            progress=lambda done, total: progress("replaying", done, total),
-            **options,
-        )
+        return compared(read_program(trace, progress), allocators, heap_bytes, progress, repeats=repeats, costs=costs)
 
 
 @plot.command()
 def timeline(
     trace: TracePath,
     output: Output,
-    allocators: AllocatorNames = None,
+    allocators: Allocators = None,
     heap_bytes: HeapBytes = None,
     clock: Clock = ClockName.EVENTS,
     title: Title = "",
@@ -163,8 +105,8 @@ def timeline(
     slabheap plot timeline app.trace -a classic -a compact -a system --clock seconds -o time.svg
     """
     with errors_end():
-        expect_file(output, _FIGURES)
-        _, results = _compared(trace, allocators, heap_bytes, 0)
+        _expect_figure(output)
+        results = _compared(trace, allocators, heap_bytes, 0)
         _draw(output, theme, lambda: slabheap.plot.timeline(results, title, clock=clock.value))
 
 
@@ -172,7 +114,7 @@ def timeline(
 def comparison(
     trace: TracePath,
     output: Output,
-    allocators: AllocatorNames = None,
+    allocators: Allocators = None,
     heap_bytes: HeapBytes = None,
     repeats: Repeats = 3,
     title: Title = "",
@@ -183,22 +125,75 @@ def comparison(
     slabheap plot comparison app.trace -a classic -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --repeats 5 -o bars.png
     """
     with errors_end():
-        expect_file(output, _FIGURES)
-        loaded, results = _compared(trace, allocators, heap_bytes, repeats)
-        _draw(output, theme, lambda: slabheap.plot.comparison(results, title or f"{trace.name}: {len(loaded):,} events"))
+        _expect_figure(output)
+        results = _compared(trace, allocators, heap_bytes, repeats)
+        _draw(output, theme, lambda: slabheap.plot.comparison(results, title or f"{trace.name}: {results[0].events:,} events"))
+
+
+@plot.command()
+def figures(
+    trace: TracePath,
+    output: Output,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--figure",
+            "-f",
+            help="Any of those over time, such as external_fragmentation, live_pages, largest_free, allocate_p99_ns. Repeatable.",
+            autocompletion=lambda: list(SERIES[2:]),
+        ),
+    ] = None,
+    allocators: Allocators = None,
+    heap_bytes: HeapBytes = None,
+    repeats: Annotated[int, typer.Option(help="Timed replays, for operations_per_second.", min=0)] = 1,
+    clock: Clock = ClockName.EVENTS,
+    title: Title = "",
+    theme: Theme = ThemeName.LIGHT,
+) -> None:
+    """Figures of merit over time, a panel each: fragmentation and live pages, or those that are named.
+
+    slabheap plot figures app.trace -o figures.png
+
+    slabheap plot figures app.trace -f allocate_p99_ns -f free_p99_ns -a compact -a system --clock seconds -o costs.png
+    """
+    from slabheap.plot.merit import check_figures  # which loads matplotlib
+
+    with errors_end():
+        _expect_figure(output)
+        if names:
+            check_figures(names)
+        is_timed = any(name.endswith("_ns") for name in names or ())
+        results = _compared(trace, allocators, heap_bytes, repeats, costs=is_timed)
+        _draw(output, theme, lambda: slabheap.plot.figures(results, names or None, title, clock=clock.value))
+
+
+@plot.command()
+def costs(
+    trace: TracePath,
+    output: Output,
+    allocators: Allocators = None,
+    heap_bytes: HeapBytes = None,
+    title: Title = "",
+    theme: Theme = ThemeName.LIGHT,
+) -> None:
+    """What each kind of call costs: the median, 90, 99 and 99.9 in 100 calls, and the dearest.
+
+    slabheap plot costs app.trace -a classic -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 -o costs.png
+    """
+    with errors_end():
+        _expect_figure(output)
+        results = _compared(trace, allocators, heap_bytes, 0, costs=True)
+        _draw(output, theme, lambda: slabheap.plot.call_costs(results, title))
 
 
 @plot.command(name="pages")
+@takes_heap_options
 def page_map(
     trace: TracePath,
+    *,
     output: Output,
     event: Annotated[int | None, typer.Option(help="After which event; at the peak unless given.", min=0)] = None,
-    preset: Preset = None,
-    heap_bytes: HeapBytes = None,
-    classes: Classes = None,
-    set_blocks: SetBlocks = None,
-    page_bytes: PageBytes = None,
-    pages: Pages = None,
+    options: HeapOptions,
     columns: Columns = None,
     title: Title = "",
     theme: Theme = ThemeName.LIGHT,
@@ -210,9 +205,9 @@ def page_map(
     slabheap plot pages app.trace --event 1000000 --columns 256 -o pages.png
     """
     with errors_end():
-        expect_file(output, _FIGURES)
-        options = _options(preset, heap_bytes, classes, set_blocks, page_bytes, pages)
-        result = _replayed(trace, None, event=event, **options)
+        _expect_figure(output)
+        with shown_progress() as progress:
+            result = _replayed(trace, None, progress, event, **options)
         if not result.snapshots:
             raise ValueError("there are no events to draw a map of")
         [(after, runs)] = result.snapshots.items()
@@ -221,16 +216,13 @@ def page_map(
 
 
 @plot.command()
+@takes_heap_options
 def strip(
     trace: TracePath,
+    *,
     output: Output,
     frames: Annotated[int, typer.Option(help="How many maps.", min=1)] = 8,
-    preset: Preset = None,
-    heap_bytes: HeapBytes = None,
-    classes: Classes = None,
-    set_blocks: SetBlocks = None,
-    page_bytes: PageBytes = None,
-    pages: Pages = None,
+    options: HeapOptions,
     columns: Columns = None,
     title: Title = "",
     theme: Theme = ThemeName.LIGHT,
@@ -240,23 +232,21 @@ def strip(
     slabheap plot strip app.trace --frames 12 -o strip.png
     """
     with errors_end():
-        expect_file(output, _FIGURES)
-        result = _replayed(trace, frames, **_options(preset, heap_bytes, classes, set_blocks, page_bytes, pages))
+        _expect_figure(output)
+        with shown_progress() as progress:
+            result = _replayed(trace, frames, progress, **options)
         _draw(output, theme, lambda: slabheap.plot.page_strip(result, title, columns))
 
 
 @plot.command()
+@takes_heap_options
 def animation(
     trace: TracePath,
+    *,
     output: Annotated[Path, typer.Option("--output", "-o", help="The animation to write: a .gif, a .png or a .webp.")],
     frames: Annotated[int, typer.Option(help="How many maps.", min=1)] = 60,
     speed: Annotated[float, typer.Option(help="Frames a second.", min=0.1)] = 8.0,
-    preset: Preset = None,
-    heap_bytes: HeapBytes = None,
-    classes: Classes = None,
-    set_blocks: SetBlocks = None,
-    page_bytes: PageBytes = None,
-    pages: Pages = None,
+    options: HeapOptions,
     columns: Columns = None,
     title: Title = "",
     theme: Theme = ThemeName.LIGHT,
@@ -273,9 +263,9 @@ def animation(
         if str(output) == "-":
             raise ValueError("an animation is written to a file, not to standard output")
         expect_file(output, ANIMATED)
-        result = _replayed(trace, frames, **_options(preset, heap_bytes, classes, set_blocks, page_bytes, pages))
-        name: Literal["light", "dark"] = "dark" if theme is ThemeName.DARK else "light"
-        with slabheap.plot.theme(name), shown_progress() as progress:
+        with shown_progress() as progress:
+            result = _replayed(trace, frames, progress, **options)
+        with _themed(theme), shown_progress() as progress:
             slabheap.plot.page_animation(
                 result,
                 output,
@@ -288,15 +278,12 @@ def animation(
 
 
 @plot.command(name="classes")
+@takes_heap_options
 def class_occupancy(
     trace: TracePath,
+    *,
     output: Output,
-    preset: Preset = None,
-    heap_bytes: HeapBytes = None,
-    classes: Classes = None,
-    set_blocks: SetBlocks = None,
-    page_bytes: PageBytes = None,
-    pages: Pages = None,
+    options: HeapOptions,
     title: Title = "",
     theme: Theme = ThemeName.LIGHT,
 ) -> None:
@@ -305,8 +292,9 @@ def class_occupancy(
     slabheap plot classes app.trace --classes 16,32,48,64,128,256,512 -o classes.png
     """
     with errors_end():
-        expect_file(output, _FIGURES)
-        result = _replayed(trace, None, **_options(preset, heap_bytes, classes, set_blocks, page_bytes, pages))
+        _expect_figure(output)
+        with shown_progress() as progress:
+            result = _replayed(trace, None, progress, **options)
         _draw(output, theme, lambda: slabheap.plot.class_occupancy(result, title))
 
 
@@ -327,9 +315,10 @@ def lifetimes(
     slabheap plot lifetimes app.trace --classes 64,128,256,512,1024,2048,4096 -o sizes.png
     """
     with errors_end():
-        expect_file(output, _FIGURES)
+        _expect_figure(output)
         lines = class_list(classes) if classes else []
-        loaded = Trace.load(trace)
+        with shown_progress() as progress:
+            loaded = Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
         _draw(
             output,
             theme,
@@ -356,6 +345,6 @@ def sweep(
     from slabheap.sweeping import frame_at  # which loads pandas
 
     with errors_end():
-        expect_file(output, _FIGURES)
+        _expect_figure(output)
         rows = frame_at(frame)
         _draw(output, theme, lambda: slabheap.plot.sweep_map(rows, x, y, value, title))

@@ -10,29 +10,18 @@ from typing import Annotated, Any
 import typer
 
 import slabheap
-from slabheap.cli.app import (
-    Classes,
-    Costs,
-    HeapBytes,
-    Json,
-    PageBytes,
-    Pages,
-    PresetName,
-    Regions,
-    Repeats,
-    SetBlocks,
-    TracePath,
-    app,
-    heap_options,
-    read_program,
-)
-from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of, time_cell
+from slabheap._core import Program
+from slabheap.cli.app import Allocators, Costs, HeapBytes, HeapOptions, Json, Repeats, TracePath, app, read_program, takes_heap_options
+from slabheap.cli.console import Shown, err, errors_end, out, print_json, shown_progress, table_of
+from slabheap.cli.drawing import FIGURES, expect_file, save
 from slabheap.costs import OPERATIONS
 from slabheap.replaying import compare as compare_allocators
 from slabheap.replaying import replay as replay_trace
 from slabheap.results import Result
+from slabheap.texts import bytes_text, time_text
+from slabheap.trace import Trace
 
-__all__ = ["compare", "replay"]
+__all__ = ["compare", "compared", "replay"]
 
 # Bytes are peaks; the ratio is that of the bytes held to those requested.
 _RESULT_COLUMNS = ["allocator", "Mops/s", "requested", "used", "held", "ratio", "failures"]
@@ -42,9 +31,9 @@ def _result_row(result: Result) -> list[str]:
     return [
         result.label,
         f"{result.operations_per_second / 1e6:.1f}" if math.isfinite(result.operations_per_second) else "not timed",
-        bytes_cell(result.peak_requested_bytes),
-        bytes_cell(result.peak_used_bytes),
-        bytes_cell(result.peak_held_bytes),
+        bytes_text(result.peak_requested_bytes),
+        bytes_text(result.peak_used_bytes),
+        bytes_text(result.peak_held_bytes),
         f"{result.peak_held_bytes / max(1, result.peak_requested_bytes):.2f}",
         f"{result.failures:,}",
     ]
@@ -59,7 +48,7 @@ def _print_costs(results: Sequence[Result]) -> None:
             costs = {} if result.costs is None else result.costs.summary()
             if operation in costs:
                 count, *times = costs[operation].values()
-                rows.append([operation.replace("_", " "), f"{count:,}" if is_one else result.label, *map(time_cell, times)])
+                rows.append([operation.replace("_", " "), f"{count:,}" if is_one else result.label, *map(time_text, times)])
     if rows:
         columns = ["call", "calls" if is_one else "allocator", "mean", "p50", "p90", "p99", "p99.9", "max"]
         out.print(table_of("What calls cost", columns, rows))
@@ -74,9 +63,9 @@ def _print_figures(result: Result) -> None:
         ["internal fragmentation at the peak", f"{peak.internal_fragmentation:.1%}"],
         ["external fragmentation at the peak", f"{peak.external_fragmentation:.1%}"],
         *([] if peak.occupancy is None else [["occupancy of slabs at the peak", f"{peak.occupancy:.1%}"]]),
-        *([] if peak.largest_free is None else [["largest free at the peak", bytes_cell(peak.largest_free)]]),
-        ["held on average, over events", bytes_cell(int(result.mean("held")))],
-        ["held on average, over time", bytes_cell(int(result.mean("held", "time")))],
+        *([] if peak.largest_free is None else [["largest free at the peak", bytes_text(peak.largest_free)]]),
+        ["held on average, over events", bytes_text(int(result.mean("held")))],
+        ["held on average, over time", bytes_text(int(result.mean("held", "time")))],
         ["pages of 4 KiB live at most", f"{result.peak_live_pages:,}"],
         ["pages of 4 KiB touched", f"{result.touched_pages:,}"],
     ]
@@ -108,11 +97,6 @@ def _result_json(result: Result) -> dict[str, Any]:
     }
 
 
-def _save_figure(figure: Any, path: Path) -> None:
-    figure.savefig(path)
-    err.print(f"wrote {path}")
-
-
 def _save_series(result: Result, path: Path) -> None:
     frame = result.over_time()
     if path.suffix == ".parquet":
@@ -122,14 +106,14 @@ def _save_series(result: Result, path: Path) -> None:
     err.print(f"wrote {path}")
 
 
-def _expect_series(path: Path | None) -> None:
-    if path is not None and path.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"{path} must end with .csv or .parquet")
+_SERIES = (".csv", ".parquet")
 
 
 @app.command()
+@takes_heap_options
 def replay(
     trace: TracePath,
+    *,
     allocator: Annotated[
         str,
         typer.Option(
@@ -139,18 +123,12 @@ def replay(
             autocompletion=lambda: ["slabheap", "system"],
         ),
     ] = "slabheap",
-    preset: Annotated[PresetName | None, typer.Option(help="The preset of slabheap.")] = None,
-    heap_bytes: HeapBytes = None,
-    regions: Regions = None,
-    classes: Classes = None,
-    set_blocks: SetBlocks = None,
-    page_bytes: PageBytes = None,
-    pages: Pages = None,
+    options: HeapOptions,
     repeats: Repeats = 3,
     costs: Costs = True,
     series: Annotated[Path | None, typer.Option(help="Write every figure over time into this .csv or .parquet, a row a sample.")] = None,
-    timeline: Annotated[Path | None, typer.Option(help="Draw bytes over time into this PNG.")] = None,
-    page_map: Annotated[Path | None, typer.Option("--map", help="Draw the heap's pages at the peak into this PNG.")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Draw bytes over time into this .png, .svg or .pdf.")] = None,
+    page_map: Annotated[Path | None, typer.Option("--map", help="Draw the heap's pages at the peak.")] = None,
     as_json: Json = False,
 ) -> None:
     """Replay a trace on one allocator, and say what it did: speed, bytes, fragmentation, pages, and what each kind of call cost.
@@ -162,10 +140,9 @@ def replay(
     slabheap replay app.trace -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --json | jq .peak_held_bytes
     """
     with errors_end(), shown_progress() as progress:
-        options = heap_options(heap_bytes, classes, set_blocks, page_bytes, pages, regions)
-        if preset is not None:
-            options["preset"] = preset.value
-        _expect_series(series)
+        expect_file(series, _SERIES)
+        expect_file(timeline, FIGURES)
+        expect_file(page_map, FIGURES)
         result = replay_trace(
             read_program(trace, progress),
             allocator,
@@ -189,29 +166,32 @@ def replay(
         if series is not None:
             _save_series(result, series)
         if timeline is not None:
-            _save_figure(slabheap.plot.timeline(result), timeline)
+            save(slabheap.plot.timeline(result), timeline)
         if page_map is not None:
             event, runs = next(iter(result.snapshots.items()))
-            _save_figure(slabheap.plot.page_map(runs, f"Pages after event {event:,}, at the peak, {result.label}"), page_map)
+            save(slabheap.plot.page_map(runs, f"Pages after event {event:,}, at the peak, {result.label}"), page_map)
+
+
+def compared(trace: Trace | Program, allocators: list[str] | None, heap_bytes: int | None, progress: Shown, **options: Any) -> list[Result]:
+    """The results of the allocators of a command, with a bar."""
+    return compare_allocators(
+        trace,
+        allocators or ["classic", "compact", "system"],
+        progress=lambda done, total: progress("replaying", done, total),
+        **({} if heap_bytes is None else {"bytes": heap_bytes}),
+        **options,
+    )
 
 
 @app.command()
 def compare(
     trace: TracePath,
-    allocators: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allocator",
-            "-a",
-            help="classic, compact, system, or the path of a shared library with malloc. Repeatable.",
-            autocompletion=lambda: ["classic", "compact", "system"],
-        ),
-    ] = None,
+    allocators: Allocators = None,
     heap_bytes: HeapBytes = None,
     repeats: Repeats = 3,
     costs: Costs = True,
-    picture: Annotated[Path | None, typer.Option("--plot", help="Draw the comparison into this PNG.")] = None,
-    timeline: Annotated[Path | None, typer.Option(help="Draw what each holds over time into this PNG.")] = None,
+    picture: Annotated[Path | None, typer.Option("--plot", help="Draw the comparison into this .png, .svg or .pdf.")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Draw what each holds over time.")] = None,
     as_json: Json = False,
 ) -> None:
     """Replay a trace on several allocators and put them side by side.
@@ -223,16 +203,10 @@ def compare(
     zstdcat app.trace.zst | slabheap compare - --json | jq '.[] | {label, held_ratio, allocate_p99_ns}'
     """
     with errors_end(), shown_progress() as progress:
-        chosen = allocators or ["classic", "compact", "system"]
-        options = {} if heap_bytes is None else {"bytes": heap_bytes}
-        results = compare_allocators(
-            read_program(trace, progress),
-            chosen,
-            repeats=repeats,
-            costs=costs and repeats > 0,
-            progress=lambda done, total: progress("replaying", done, total),
-            **options,
-        )
+        expect_file(picture, FIGURES)
+        expect_file(timeline, FIGURES)
+        program = read_program(trace, progress)
+        results = compared(program, allocators, heap_bytes, progress, repeats=repeats, costs=costs and repeats > 0)
     if as_json:
         print_json([_result_json(result) for result in results])
     else:
@@ -240,6 +214,6 @@ def compare(
         _print_costs(results)
     with errors_end():
         if picture is not None:
-            _save_figure(slabheap.plot.comparison(results, f"{trace.name}: {results[0].events:,} events"), picture)
+            save(slabheap.plot.comparison(results, f"{trace.name}: {results[0].events:,} events"), picture)
         if timeline is not None:
-            _save_figure(slabheap.plot.timeline(results), timeline)
+            save(slabheap.plot.timeline(results), timeline)

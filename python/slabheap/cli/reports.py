@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 import slabheap
-from slabheap.cli.app import HeapBytes, Repeats, TracePath, app
+from slabheap.cli.app import Allocators, HeapBytes, Repeats, TracePath, app
 from slabheap.cli.console import err, errors_end, shown_progress
-from slabheap.cli.plots import AllocatorNames, expect_file
-from slabheap.replaying import compare as compare_allocators
+from slabheap.cli.drawing import expect_file
+from slabheap.cli.replays import compared
 from slabheap.trace import Trace
 
 __all__ = ["report"]
@@ -23,7 +23,7 @@ __all__ = ["report"]
 def report(
     trace: TracePath,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write; - for standard output.")],
-    allocators: AllocatorNames = None,
+    allocators: Allocators = None,
     heap_bytes: HeapBytes = None,
     repeats: Repeats = 3,
     frames: Annotated[int, typer.Option(help="Maps of the pages of each slabheap.", min=1)] = 8,
@@ -35,18 +35,13 @@ def report(
 
     slabheap report app.trace -a compact -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --repeats 5 -o report.html
     """
+    to_file = str(output) != "-"
     with errors_end(), shown_progress() as progress:
-        expect_file(output, (".html", ".htm"))
-        loaded = Trace.load(trace)
-        results = compare_allocators(
-            loaded,
-            allocators or ["classic", "compact", "system"],
-            repeats=repeats,
-            snapshot_events=slabheap.plot.moments(loaded, frames),
-            progress=lambda done, total: progress("replaying", done, total),
-            **({} if heap_bytes is None else {"bytes": heap_bytes}),
-        )
-        to_file = str(output) != "-"
+        if to_file:
+            expect_file(output, (".html", ".htm"))
+        loaded = Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
+        moments = slabheap.plot.moments(loaded, frames)
+        results = compared(loaded, allocators, heap_bytes, progress, repeats=repeats, snapshot_events=moments)
         page = slabheap.report(
             loaded,
             results,

@@ -23,8 +23,9 @@ from slabheap.cli.app import (
     byte_count,
     class_list,
 )
-from slabheap.cli.console import bytes_cell, err, errors_end, out, print_error, print_json, shown_progress, table_of
+from slabheap.cli.console import err, errors_end, out, print_error, print_json, shown_progress, table_of
 from slabheap.results import allocator_label
+from slabheap.texts import bytes_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ _AXES = {
 def _axis_text(axis: str, value: Any) -> str:
     if axis == "allocator":
         return allocator_label(value, {}) if value != "slabheap" else value
-    return bytes_cell(value) if axis in ("bytes", "page_bytes") else str(value)
+    return bytes_text(value) if axis in ("bytes", "page_bytes") else str(value)
 
 
 def _print_rows(frame: pd.DataFrame) -> None:
@@ -99,7 +100,7 @@ def _print_rows(frame: pd.DataFrame) -> None:
         if missing["error"]:
             rate = "not timed" if missing["operations_per_second"] else f"{row['operations_per_second'] / 1e6:.1f}"
             ratio = f"{row['held_ratio']:.3f}"
-            cells += [rate, bytes_cell(row["peak_used_bytes"]), bytes_cell(row["peak_held_bytes"]), ratio, f"{row['failures']:,}"]
+            cells += [rate, bytes_text(row["peak_used_bytes"]), bytes_text(row["peak_held_bytes"]), ratio, f"{row['failures']:,}"]
         else:
             cells += ["", "", "", "", "error"]
         rows.append(cells)
@@ -113,9 +114,14 @@ def _print_rows(frame: pd.DataFrame) -> None:
 def sweep(
     trace: TracePath,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep the rows in this Parquet file, and go on from it.")] = None,
-    allocator: Annotated[
+    allocators: Annotated[
         list[str] | None,
-        typer.Option("--allocator", "-a", help="As for compare. Repeatable.", autocompletion=lambda: ["classic", "compact", "system"]),
+        typer.Option(
+            "--allocator",
+            "-a",
+            help="classic, compact, system, or the path of a shared library with malloc. Repeatable; slabheap unless given.",
+            autocompletion=lambda: ["classic", "compact", "system"],
+        ),
     ] = None,
     preset: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="classic, compact.")] = None,
     classes: Annotated[list[str] | None, typer.Option(help="Block sizes of one list, as 64,128,256. Repeatable.")] = None,
@@ -147,7 +153,7 @@ def sweep(
         raise typer.BadParameter("it is the cluster's workers that run points; leave out --jobs or --scheduler")
     with errors_end(kept=output), shown_progress() as progress, _executor_at(scheduler) as executor:
         grid = _grid(
-            allocator=list(allocator or ()),
+            allocator=list(allocators or ()),
             preset=_values(preset, str),
             classes=[None if sizes == _DEFAULT else class_list(sizes) for sizes in classes or ()],
             set_blocks=_values(set_blocks, _number("set_blocks")),
@@ -200,8 +206,7 @@ def optimise(
     slabheap replay app.trace --classes $(slabheap optimise app.trace -n 12 --json | jq -r '.classes | join(",")')
     """
     with errors_end(), shown_progress() as progress:
-        progress("reading", 0, 0)
-        loaded = slabheap.Trace.load(trace)
+        loaded = slabheap.Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
         most, page = (4096 if given is None else given for given in (largest, page_bytes))
         best = slabheap.optimise_classes(loaded, count, weight=weight.value, largest=most, page_bytes=page)
         histogram = size_histogram(loaded, weight.value, largest=most, page_bytes=page)
@@ -214,6 +219,6 @@ def optimise(
     if as_json:
         print_json({"classes": best, "requested_bytes": bare, "rounded_bytes": rounded})
         return
-    rows = [[name, f"{len(sizes)}", bytes_cell(rounded[name]), f"{rounded[name] / max(1, bare):.3f}"] for name, sizes in lists.items()]
-    out.print(table_of(f"{bytes_cell(bare)} asked for in blocks of at most {most:,} bytes", ["classes", "count", "used", "ratio"], rows))
+    rows = [[name, f"{len(sizes)}", bytes_text(rounded[name]), f"{rounded[name] / max(1, bare):.3f}"] for name, sizes in lists.items()]
+    out.print(table_of(f"{bytes_text(bare)} asked for in blocks of at most {most:,} bytes", ["classes", "count", "used", "ratio"], rows))
     out.print(f"--classes {','.join(map(str, best))}", soft_wrap=True)
