@@ -28,6 +28,7 @@ class HeapChoice:
         set_blocks: _Number,
         page_bytes: _Number,
         pages: _Number,
+        freed_runs: _Number,
     ) -> None: ...
     @property
     def bytes(self) -> int: ...

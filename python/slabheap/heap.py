@@ -12,7 +12,7 @@ from typing_extensions import Buffer
 
 from slabheap._core import Block, HeapBase
 from slabheap.markup import card
-from slabheap.options import PageLayer, Preset, alignment, choice_of, count
+from slabheap.options import FreedRuns, PageLayer, Preset, alignment, choice_of, count
 from slabheap.pages import RUN_KINDS
 from slabheap.stats import ClassStats, Stats, UsableSize
 from slabheap.texts import bytes_text, counted
@@ -40,11 +40,15 @@ class Heap(HeapBase):
     Args:
         bytes: How much memory to manage, the heap's own metadata included.
         preset: "classic", seven classes of 64 to 4096 bytes in sets of 64 blocks over a buddy allocator of 4096-byte pages; or
-            "compact", for space: four classes a doubling from 16 bytes up, snug sets, best fit over 1024-byte pages.
+            "compact", for space: three to four classes a doubling from 16 to 4096 bytes, eight in a heap of 8 MiB or more, snug sets,
+            best fit over 1024-byte pages.
         classes: Block sizes in bytes, ascending, 8 to 65536, at most 128 of them.
         set_blocks: The blocks that a set aims at, 1 to 64.
         page_bytes: Bytes of a page, a power of two, 512 to 65536.
         pages: The page layer, "buddy" or "best_fit".
+        freed_runs: What becomes of a run of pages that is freed: "kept", while less than half of the heap is in use, runs of up to 64
+            pages wait for the next request of as many, which is faster; "merged", each is merged with its free neighbours at once, so
+            that no call takes more steps than another of its kind.
         out_of_memory: Called with the size and alignment of a request that there is no memory for. It may add memory to the heap, or
             free blocks; True asks for one more try. What it raises, the request raises.
 
@@ -70,9 +74,12 @@ class Heap(HeapBase):
         set_blocks: int | None = None,
         page_bytes: int | None = None,
         pages: PageLayer | None = None,
+        freed_runs: FreedRuns = "kept",
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> None:
-        choice = choice_of(bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages)
+        choice = choice_of(
+            bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages, freed_runs=freed_runs
+        )
         self._open(choice, None, out_of_memory)
 
     @classmethod
@@ -85,6 +92,7 @@ class Heap(HeapBase):
         set_blocks: int | None = None,
         page_bytes: int | None = None,
         pages: PageLayer | None = None,
+        freed_runs: FreedRuns = "kept",
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> Self:
         """A heap in memory that the caller owns: a writable, contiguous buffer, held until the heap is closed.
@@ -100,7 +108,9 @@ class Heap(HeapBase):
         if buffer is None:
             raise TypeError("memory must be a writable buffer, not None")
         heap = cls.__new__(cls)
-        choice = choice_of(0, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages)
+        choice = choice_of(
+            0, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages, freed_runs=freed_runs
+        )
         heap._open(choice, buffer, out_of_memory)
         return heap
 

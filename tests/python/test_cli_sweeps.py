@@ -54,23 +54,25 @@ def test_every_axis_takes_several_values_and_the_word_default(trace: Path) -> No
         "--set-blocks": ("16", "default"),
         "--page-bytes": ("512",),
         "--pages": ("buddy,best_fit",),
+        "--freed-runs": ("default,merged",),
         "--bytes": ("16M",),
         "--regions": ("1,2",),
         "--classes": ("64,512", "default"),
     }
     arguments = [argument for name, values in options.items() for value in values for argument in (name, value)]
     rows = told("sweep", trace, *arguments, "--repeats", 0)
-    assert len(rows) == 2 * 2 * 1 * 2 * 1 * 2 * 2
-    seen = {name: {row[name] for row in rows} for name in ("preset", "set_blocks", "page_bytes", "pages", "bytes", "regions", "classes")}
-    assert seen == {
+    assert len(rows) == 2 * 2 * 1 * 2 * 2 * 1 * 2 * 2
+    expected: dict[str, set[Any]] = {
         "preset": {"compact", None},
         "set_blocks": {16, None},
         "page_bytes": {512},
         "pages": {"buddy", "best_fit"},
+        "freed_runs": {None, "merged"},
         "bytes": {1 << 24},
         "regions": {1, 2},
         "classes": {"64,512", None},
     }
+    assert {name: {row[name] for row in rows} for name in expected} == expected
 
 
 def test_sweep_takes_allocators_and_times_what_is_asked_for(trace: Path) -> None:

@@ -85,6 +85,13 @@ class PageLayerName(enum.StrEnum):
     BEST_FIT = "best_fit"
 
 
+class FreedRunsName(enum.StrEnum):
+    """What becomes of freed runs."""
+
+    KEPT = "kept"
+    MERGED = "merged"
+
+
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -146,6 +153,9 @@ _HEAP_OPTIONS: dict[str, Any] = {
     "set_blocks": Annotated[int | None, typer.Option(help="Blocks that a set aims at, 1 to 64.")],
     "page_bytes": PageBytes,
     "pages": Annotated[PageLayerName | None, typer.Option(help="The page layer; the preset's unless given.")],
+    "freed_runs": Annotated[
+        FreedRunsName | None, typer.Option(help="Whether freed runs are kept a while or merged at once; kept unless given.")
+    ],
 }
 
 

@@ -78,6 +78,7 @@ _AXES = {
     "set_blocks": "set",
     "page_bytes": "page",
     "pages": "layer",
+    "freed_runs": "freed runs",
     "bytes": "bytes",
     "regions": "regions",
     "repeat": "repeat",
@@ -128,6 +129,7 @@ def sweep(
     set_blocks: Annotated[list[str] | None, typer.Option(metavar="N,...", help="Blocks that a set aims at.")] = None,
     page_bytes: Annotated[list[str] | None, typer.Option(metavar="BYTES,...", help="Bytes of a page, as 1K,4K.")] = None,
     pages: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="buddy, best_fit.")] = None,
+    freed_runs: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="kept, merged.")] = None,
     heap_bytes: Annotated[list[str] | None, typer.Option("--bytes", metavar="BYTES,...", help="Bytes of the heap, as 16M,64M.")] = None,
     regions: Annotated[list[str] | None, typer.Option(metavar="N,...", help="How many regions the bytes are divided among.")] = None,
     repeats: Annotated[int, typer.Option(help="Timed replays of each point; 0 leaves times out.", min=0)] = 1,
@@ -159,6 +161,7 @@ def sweep(
             set_blocks=_values(set_blocks, _number("set_blocks")),
             page_bytes=_values(page_bytes, byte_count),
             pages=_values(pages, str),
+            freed_runs=_values(freed_runs, str),
             bytes=_values(heap_bytes, byte_count),
             regions=_values(regions, _number("regions")),
         )
