@@ -93,11 +93,11 @@ def test_the_bytes_of_a_list_are_those_that_a_heap_says(kinds: list[tuple[int, i
 def test_as_many_classes_as_a_preset_has_use_fewer_bytes_on_every_kept_trace(path: Path) -> None:
     trace = Trace.load(path)
     presets = typing.get_args(Preset)
-    used = {preset: replay(trace, preset=preset, repeats=0).peak_used_bytes for preset in presets}
-    best = {}
+    used, best = {}, {}
     for preset in presets:
-        with Heap(1 << 20, preset=preset) as heap:
-            lists = [stats.block_size for stats in heap.class_stats()]
+        result = replay(trace, preset=preset, repeats=0)
+        used[preset] = result.peak_used_bytes
+        lists = [stats.block_size for stats in result.class_stats]
         classes = optimise_classes(trace, len(lists))
         assert len(classes) <= len(lists)
         histogram = size_histogram(trace)
