@@ -1,6 +1,6 @@
 """What a real program's allocations do to this heap: records a program, replays it on slabheap and on others, draws what they did.
 
-Runs the commands that it prints, and leaves the trace and the pictures in build/demo.
+Runs the commands that it prints, and leaves the trace, the pictures and a report in build/demo.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parent
+EXAMPLES = Path(os.path.relpath(Path(__file__).parent))
 FOLDER = Path("build/demo")
 # Others to compare with, where they are installed.
 LIBRARIES = ("libmimalloc.so*", "libjemalloc.so*")
@@ -34,15 +34,31 @@ def main() -> None:
     """Records, looks, compares and draws."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     trace = str(FOLDER / "index.trace")
-    pictures = {name: str(FOLDER / f"{name}.png") for name in ("comparison", "held", "timeline", "pages", "pages-compact")}
+    names = (
+        "comparison.png",
+        "held.png",
+        "timeline.png",
+        "pages.png",
+        "strip.png",
+        "classes.png",
+        "lifetimes.png",
+        "pages.gif",
+        "report.html",
+    )
+    made = {name: str(FOLDER / name) for name in names}
     print("Threads of a Python program parse JSON documents, index their words, and fill and query sqlite databases.")
-    run("record", "-o", trace, "--", "python3", str(EXAMPLES / "programs/index_json.py"))
+    python = os.path.relpath(sys.executable)
+    run("record", "--no-follow", "-o", trace, "--", python, str(EXAMPLES / "programs/index_json.py"))
     run("info", trace)
     allocators = [part for name in ("classic", "compact", "system", *installed()) for part in ("-a", name)]
-    run("compare", trace, *allocators, "--plot", pictures["comparison"], "--timeline", pictures["held"])
-    run("replay", trace, "--timeline", pictures["timeline"], "--map", pictures["pages"])
-    run("replay", trace, "--preset", "compact", "--repeats", "0", "--map", pictures["pages-compact"])
-    print("\nThe pictures:", *(path for path in pictures.values()), sep="\n  ")
+    run("compare", trace, *allocators, "--plot", made["comparison.png"], "--timeline", made["held.png"])
+    run("replay", trace, "--timeline", made["timeline.png"], "--map", made["pages.png"])
+    run("plot", "strip", trace, "--preset", "compact", "-o", made["strip.png"])
+    run("plot", "classes", trace, "-o", made["classes.png"])
+    run("plot", "lifetimes", trace, "-o", made["lifetimes.png"])
+    run("plot", "animation", trace, "--frames", "30", "-o", made["pages.gif"])
+    run("report", trace, *allocators, "-o", made["report.html"])
+    print("\nThe pictures, and a report with all of them:", *made.values(), sep="\n  ")
 
 
 if __name__ == "__main__":

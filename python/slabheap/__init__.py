@@ -29,6 +29,7 @@ from slabheap.trace import Trace
 
 if TYPE_CHECKING:
     from slabheap import plot, workloads
+    from slabheap.reporting import report
     from slabheap.sweeping import sweep
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "plot",
     "record",
     "replay",
+    "report",
     "sweep",
     "workloads",
 ]
@@ -72,6 +74,6 @@ if not TYPE_CHECKING:
         """Loads a module when it is wanted: matplotlib and pandas take longer to load than all of the rest."""
         if name in ("plot", "workloads"):
             return importlib.import_module(f"slabheap.{name}")
-        if name == "sweep":
-            return importlib.import_module("slabheap.sweeping").sweep
+        if name in ("report", "sweep"):
+            return getattr(importlib.import_module("slabheap.reporting" if name == "report" else "slabheap.sweeping"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,9 @@ from typing_extensions import Buffer
 version: str
 event_dtype: np.dtype[np.void]
 sample_dtype: np.dtype[np.void]
+cost_window_dtype: np.dtype[np.void]
+cost_bounds: npt.NDArray[np.uint64]
+stretch_events: int
 record_folder_variable: str
 reallocate_begins: int
 
@@ -25,6 +28,7 @@ class HeapChoice:
         set_blocks: _Number,
         page_bytes: _Number,
         pages: _Number,
+        freed_runs: _Number,
     ) -> None: ...
     @property
     def bytes(self) -> int: ...
@@ -94,9 +98,11 @@ class Program:
 def replay_on_heap(
     program: Program,
     choice: HeapChoice,
+    regions: _Number,
     samples: _Number,
     snapshot_events: Sequence[_Number],
     repeats: _Number,
+    cost_windows: _Number,
     progress: Callable[[int], None] | None,
 ) -> dict[str, Any]: ...
 
@@ -131,3 +137,11 @@ class AddressNumbering:
 class BlockNumbering:
     def __init__(self) -> None: ...
     def number(self, calls: npt.NDArray[np.void]) -> npt.NDArray[np.void]: ...
+
+def best_classes(
+    sizes: npt.NDArray[np.uint64],
+    aligns: npt.NDArray[np.uint64],
+    counts: npt.NDArray[np.uint64],
+    most_classes: _Number,
+    largest: _Number,
+) -> list[int]: ...

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slabheap.options import OPTIONS, choice_of
-from slabheap.replaying import PRESETS, allocator_label
+from slabheap.options import choice_of
+from slabheap.replaying import PRESETS, REPLAY_OPTIONS, region_count
+from slabheap.results import allocator_label
 
 __all__ = ["AXES", "Point", "points_of"]
 
 #: What a grid may vary.
-AXES = ("allocator", "bytes", *OPTIONS)
+AXES = ("allocator", *REPLAY_OPTIONS)
 
 _ANY_BYTES = 1 << 24  # for checking the other options
 
@@ -59,13 +60,19 @@ def _values(axis: str, values: Any) -> list[Any]:
     return listed
 
 
+def _check(regions: int = 1, **options: Any) -> None:
+    """Raises what a replay would, for all that does not depend on the trace."""
+    region_count(regions)
+    choice_of(**{"bytes": _ANY_BYTES, **options})
+
+
 def _point(chosen: dict[str, Any]) -> Point:
     allocator = str(chosen.pop("allocator", "slabheap"))
     options = {name: value for name, value in chosen.items() if value is not None}
     if allocator in PRESETS:
         allocator, options = "slabheap", {**options, "preset": allocator}
     if allocator == "slabheap":
-        choice_of(**{"bytes": _ANY_BYTES, **options})
+        _check(**options)
         return Point(allocator, options)
     return Point(allocator if allocator == "system" else str(Path(allocator).resolve()), {})
 
@@ -74,8 +81,12 @@ def points_of(grid: Mapping[str, Iterable[Any]]) -> list[Point]:
     """Every combination of the grid's values, the last axis changing fastest; those that come to the same only once.
 
     Args:
-        grid: From an axis ("allocator", "bytes", "preset", "classes", "set_blocks", "page_bytes", "pages") to its values. The value None is
-            what there is without the option. The allocators are those of `compare`; options count for slabheap alone.
+        grid: From an axis ("allocator", "bytes", "regions", "preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs") to its
+            values. The value None is what there is without the option. The allocators are those of `compare`; options count for slabheap
+            alone.
+
+    Returns:
+        The points, in order.
 
     Raises:
         ValueError: There is no such axis, an axis has no value, or an option is out of range.

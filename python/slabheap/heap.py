@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, SupportsIndex
@@ -12,12 +11,13 @@ import numpy.typing as npt
 from typing_extensions import Buffer
 
 from slabheap._core import Block, HeapBase
-from slabheap.options import PageLayer, Preset, alignment, choice_of, count
+from slabheap.markup import card
+from slabheap.options import FreedRuns, PageLayer, Preset, alignment, choice_of, count
+from slabheap.pages import RUN_KINDS
+from slabheap.stats import ClassStats, Stats, UsableSize
+from slabheap.texts import bytes_text, counted
 
 __all__ = ["RUN_KINDS", "Block", "ClassStats", "Heap", "Stats", "UsableSize"]
-
-#: What `Heap.runs` calls the kinds of runs, by number.
-RUN_KINDS = ("free", "set", "large")
 
 
 def _target(block: Block | SupportsIndex) -> Block | int:
@@ -27,83 +27,6 @@ def _target(block: Block | SupportsIndex) -> Block | int:
     if not isinstance(block, SupportsIndex):
         raise TypeError(f"block must be a Block or an address, not of the type {type(block).__name__}")
     return count("block", block)
-
-
-@dataclasses.dataclass(frozen=True)
-class Stats:
-    """What a heap holds, in bytes and counts.
-
-    At every moment total = slab total + buddy total, used = slab used + buddy used and available = total - used; total, metadata
-    and the edges that no page fits into are the bytes given.
-
-    Attributes:
-        total_bytes: All pages of all regions.
-        used_bytes: Live blocks, each counted as what it holds, not as what was asked for.
-        available_bytes: `total_bytes` - `used_bytes`. One request gets `largest_free_bytes` at the most.
-        slab_total_bytes: Pages lent to slabs.
-        slab_used_bytes: Live blocks of slabs.
-        buddy_total_bytes: Pages that the page layer, buddy or best fit, has not lent to slabs.
-        buddy_used_bytes: Live large blocks.
-        metadata_bytes: What the heap needs for itself.
-        used_metadata_bytes: The part of it that belongs to pages handed out so far, or to the heap as a whole.
-        peak_page_bytes: The most bytes of pages that were in use at once.
-        largest_free_bytes: The largest request, at an alignment up to a page, that would succeed now.
-        region_count: Regions.
-        live_blocks: Blocks allocated and not freed.
-        allocations: Blocks handed out so far.
-        deallocations: Blocks taken back so far.
-        failed_allocations: Requests that failed for want of memory.
-        rejected_frees: Frees and reallocations that were refused.
-    """
-
-    total_bytes: int
-    used_bytes: int
-    available_bytes: int
-    slab_total_bytes: int
-    slab_used_bytes: int
-    buddy_total_bytes: int
-    buddy_used_bytes: int
-    metadata_bytes: int
-    used_metadata_bytes: int
-    peak_page_bytes: int
-    largest_free_bytes: int
-    region_count: int
-    live_blocks: int
-    allocations: int
-    deallocations: int
-    failed_allocations: int
-    rejected_frees: int
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassStats:
-    """What one size class holds.
-
-    Attributes:
-        block_size: Bytes of a block.
-        total_blocks: Blocks in all sets.
-        used_blocks: Live blocks.
-        sets: Sets.
-        partial_sets: Sets with a used and a free block.
-        allocations: Blocks handed out so far.
-        deallocations: Blocks taken back so far.
-    """
-
-    block_size: int
-    total_blocks: int
-    used_blocks: int
-    sets: int
-    partial_sets: int
-    allocations: int
-    deallocations: int
-
-
-@dataclasses.dataclass(frozen=True)
-class UsableSize:
-    """What a request asks for (`min`) and what its block would hold (`max`), in bytes."""
-
-    min: int
-    max: int
 
 
 class Heap(HeapBase):
@@ -117,11 +40,15 @@ class Heap(HeapBase):
     Args:
         bytes: How much memory to manage, the heap's own metadata included.
         preset: "classic", seven classes of 64 to 4096 bytes in sets of 64 blocks over a buddy allocator of 4096-byte pages; or
-            "compact", for space: four classes a doubling from 16 bytes up, snug sets, best fit over 1024-byte pages.
+            "compact", for space: three to four classes a doubling from 16 to 4096 bytes, eight in a heap of 8 MiB or more, snug sets,
+            best fit over 1024-byte pages.
         classes: Block sizes in bytes, ascending, 8 to 65536, at most 128 of them.
         set_blocks: The blocks that a set aims at, 1 to 64.
         page_bytes: Bytes of a page, a power of two, 512 to 65536.
         pages: The page layer, "buddy" or "best_fit".
+        freed_runs: What becomes of a run of pages that is freed: "kept", while less than half of the heap is in use, runs of up to 64
+            pages wait for the next request of as many, which is faster; "merged", each is merged with its free neighbours at once, so
+            that no call takes more steps than another of its kind.
         out_of_memory: Called with the size and alignment of a request that there is no memory for. It may add memory to the heap, or
             free blocks; True asks for one more try. What it raises, the request raises.
 
@@ -147,9 +74,12 @@ class Heap(HeapBase):
         set_blocks: int | None = None,
         page_bytes: int | None = None,
         pages: PageLayer | None = None,
+        freed_runs: FreedRuns = "kept",
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> None:
-        choice = choice_of(bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages)
+        choice = choice_of(
+            bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages, freed_runs=freed_runs
+        )
         self._open(choice, None, out_of_memory)
 
     @classmethod
@@ -162,6 +92,7 @@ class Heap(HeapBase):
         set_blocks: int | None = None,
         page_bytes: int | None = None,
         pages: PageLayer | None = None,
+        freed_runs: FreedRuns = "kept",
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> Self:
         """A heap in memory that the caller owns: a writable, contiguous buffer, held until the heap is closed.
@@ -177,7 +108,9 @@ class Heap(HeapBase):
         if buffer is None:
             raise TypeError("memory must be a writable buffer, not None")
         heap = cls.__new__(cls)
-        choice = choice_of(0, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages)
+        choice = choice_of(
+            0, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages, freed_runs=freed_runs
+        )
         heap._open(choice, buffer, out_of_memory)
         return heap
 
@@ -197,6 +130,12 @@ class Heap(HeapBase):
 
         Raises:
             BufferError: There is a view on a block.
+
+        Examples:
+            >>> heap = Heap(1 << 16)
+            >>> heap.close()
+            >>> heap.is_open
+            False
         """
         self._close()
 
@@ -213,11 +152,23 @@ class Heap(HeapBase):
         Raises:
             MemoryError: There is no memory for it.
             ValueError: `align` is no power of two, or the heap is closed.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     block = heap.allocate(100, align=64)
+            ...     block.size, block.address % 64
+            (100, 0)
         """
         return self._allocate(count("size", size), alignment(align), zeroed=False)
 
     def allocate_zeroed(self, size: int, align: int = 8) -> Block:
-        """Like `allocate`, with every byte zero."""
+        """Like `allocate`, with every byte zero.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     sum(memoryview(heap.allocate_zeroed(100)))
+            0
+        """
         return self._allocate(count("size", size), alignment(align), zeroed=True)
 
     def reallocate(self, block: Block, new_size: int) -> Block:
@@ -227,6 +178,14 @@ class Heap(HeapBase):
             BufferError: There is a view on the block.
             DoubleFree: The block was freed before.
             MemoryError: There is no memory for it; the block is as it was.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     block = heap.allocate(5)
+            ...     memoryview(block)[:] = b"hello"
+            ...     longer = heap.reallocate(block, 5000)
+            ...     bytes(memoryview(longer)[:5]), block.is_live
+            (b'hello', False)
         """
         if not isinstance(block, Block):
             raise TypeError(f"block must be a Block, not of the type {type(block).__name__}")
@@ -245,6 +204,15 @@ class Heap(HeapBase):
                 `Stats.rejected_frees`.
             BufferError: There is a view on the block.
             ValueError: `align` is no power of two, the size of an address is missing, or the heap is closed.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     block = heap.allocate(100)
+            ...     heap.deallocate(block.address, 100)
+            ...     heap.deallocate(block)  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+              ...
+            slabheap.errors.DoubleFree: the block at 0x...: the pointer is in no live block: freed before, or never handed out
         """
         target = _target(block)
         if isinstance(target, Block):
@@ -255,7 +223,14 @@ class Heap(HeapBase):
         self._deallocate(target, count("size", size), alignment(8 if align is None else align))
 
     def free(self, block: Block | SupportsIndex) -> None:
-        """Frees a block, given as such or by its address, whatever its layout. Raises what `deallocate` raises."""
+        """Frees a block, given as such or by its address, whatever its layout. Raises what `deallocate` raises.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     heap.free(heap.allocate(100))
+            ...     heap.stats().live_blocks
+            0
+        """
         self._free(_target(block))
 
     def add_memory(self, memory: Buffer | int) -> None:
@@ -265,6 +240,13 @@ class Heap(HeapBase):
             HeapError: `TooSmall`, `Overlap` or `TooManyRegions`.
             MemoryError: The OS gives none.
             BufferError: The buffer is not writable or not contiguous.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     heap.add_memory(bytearray(1 << 16))
+            ...     heap.add_memory(1 << 20)
+            ...     heap.stats().region_count
+            3
         """
         self._add_memory(count("memory", memory) if isinstance(memory, int | np.integer) else memory)
 
@@ -273,6 +255,11 @@ class Heap(HeapBase):
 
         Raises:
             ValueError: `align` is no power of two, or a number is out of range.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     heap.usable_size(100)
+            UsableSize(min=100, max=128)
         """
         usable = UsableSize(*self._usable_size(count("size", size), alignment(align)))
         if usable.max == 0:
@@ -280,15 +267,35 @@ class Heap(HeapBase):
         return usable
 
     def block_size(self, block: Block | SupportsIndex) -> int:
-        """The bytes that a live block of this heap holds; 0 if it is none, or if there is none at that address."""
+        """The bytes that a live block of this heap holds; 0 if it is none, or if there is none at that address.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     heap.block_size(heap.allocate(100)), heap.block_size(0)
+            (128, 0)
+        """
         return self._block_size(_target(block))
 
     def stats(self) -> Stats:
-        """Every figure at once. Cost: some steps for each size class."""
+        """Every figure at once. Cost: some steps for each size class.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     blocks = [heap.allocate(100), heap.allocate(5000)]
+            ...     heap.stats().used_bytes
+            8320
+        """
         return Stats(**self._stats())
 
     def class_stats(self) -> list[ClassStats]:
-        """The figures of each size class, in ascending order of block size."""
+        """The figures of each size class, in ascending order of block size.
+
+        Examples:
+            >>> with Heap(1 << 20, classes=[64, 4096]) as heap:
+            ...     block = heap.allocate(100)
+            ...     [(each.block_size, each.used_blocks) for each in heap.class_stats()]
+            [(64, 0), (4096, 1)]
+        """
         return [ClassStats(**stats) for stats in self._class_stats()]
 
     def blocks(self) -> npt.NDArray[np.void]:
@@ -296,6 +303,12 @@ class Heap(HeapBase):
 
         Returns:
             A structured array, a row for each block, with the fields `address` and `bytes` (what it holds), both uint64.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     blocks = [heap.allocate(100), heap.allocate(5000)]
+            ...     sorted(heap.blocks()["bytes"].tolist())
+            [128, 8192]
         """
         return self._blocks()
 
@@ -305,6 +318,12 @@ class Heap(HeapBase):
         Returns:
             A structured array, a row for each run: `kind` (uint32, an index into `RUN_KINDS`: free, set, large), `total_blocks`
             (uint32), `address`, `bytes`, `block_size` (0 for a free run) and `used` (uint64; bit k is set if block k is live).
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     block = heap.allocate(5000)
+            ...     [(RUN_KINDS[run["kind"]], int(run["bytes"])) for run in heap.runs()][0]
+            ('large', 8192)
         """
         return self._runs()
 
@@ -313,11 +332,22 @@ class Heap(HeapBase):
 
         Raises:
             Corrupt: One does not hold.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     heap.check()
         """
         self._check()
 
     def trim(self) -> int:
-        """Gives sets that are kept back empty to the page layer, and free mapped memory to the OS; returns the bytes given back."""
+        """Gives sets that are kept back empty to the page layer, and free mapped memory to the OS; returns the bytes given back.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     heap.free(heap.allocate(100))
+            ...     heap.trim() > 0
+            True
+        """
         return self._trim()
 
     def reset(self) -> None:
@@ -325,6 +355,13 @@ class Heap(HeapBase):
 
         Raises:
             BufferError: There is a view on a block.
+
+        Examples:
+            >>> with Heap(1 << 20) as heap:
+            ...     block = heap.allocate(100)
+            ...     heap.reset()
+            ...     block.is_live
+            False
         """
         self._reset()
 
@@ -333,4 +370,21 @@ class Heap(HeapBase):
         if not self.is_open:
             return "<Heap, closed>"
         stats = self.stats()
-        return f"<Heap: {stats.used_bytes} of {stats.total_bytes} bytes used by {stats.live_blocks} blocks>"
+        return f"<Heap: {stats.used_bytes:,} of {stats.total_bytes:,} bytes used by {counted(stats.live_blocks, 'block')}>"
+
+    def _repr_html_(self) -> str:
+        """A table and a map of the pages, for Jupyter."""
+        if not self.is_open:
+            return card("Heap, closed", [])
+        stats = self.stats()
+        facts = [
+            ("used", f"{bytes_text(stats.used_bytes)} of {bytes_text(stats.total_bytes)}"),
+            ("live blocks", f"{stats.live_blocks:,}"),
+            ("largest free run", bytes_text(stats.largest_free_bytes)),
+            ("most in use at once", bytes_text(stats.peak_page_bytes)),
+            ("metadata", bytes_text(stats.metadata_bytes)),
+            ("regions", f"{stats.region_count:,}"),
+            ("requests without memory", f"{stats.failed_allocations:,}"),
+            ("refused frees", f"{stats.rejected_frees:,}"),
+        ]
+        return card("Heap", facts, self.runs())

@@ -8,17 +8,19 @@ from typing import Literal, SupportsIndex, TypeAlias
 
 from slabheap._core import HeapChoice
 
-__all__ = ["OPTIONS", "PageLayer", "Preset", "alignment", "choice_of", "count"]
+__all__ = ["OPTIONS", "FreedRuns", "PageLayer", "Preset", "alignment", "choice_of", "count"]
 
 Preset: TypeAlias = Literal["classic", "compact"]
 PageLayer: TypeAlias = Literal["buddy", "best_fit"]
+FreedRuns: TypeAlias = Literal["kept", "merged"]
 
 #: The names of the options, besides the bytes.
-OPTIONS = ("preset", "classes", "set_blocks", "page_bytes", "pages")
+OPTIONS = ("preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs")
 
-# The numbers of HeapPreset and HeapPageLayer; 0 leaves the page layer to the preset.
+# The numbers of HeapPreset, HeapPageLayer and HeapFreedRuns; 0 leaves the page layer to the preset.
 _PRESETS: dict[str, int] = {"classic": 0, "compact": 1}
 _PAGE_LAYERS: dict[str, int] = {"buddy": 1, "best_fit": 2}
+_FREED_RUNS: dict[str, int] = {"kept": 0, "merged": 1}
 
 
 def count(name: str, value: SupportsIndex) -> int:
@@ -67,6 +69,7 @@ def choice_of(
     set_blocks: int | None = None,
     page_bytes: int | None = None,
     pages: PageLayer | None = None,
+    freed_runs: FreedRuns = "kept",
 ) -> HeapChoice:
     """The options in the form that native code takes; see `Heap` for what they mean.
 
@@ -80,4 +83,5 @@ def choice_of(
         set_blocks=0 if set_blocks is None else count("set_blocks", set_blocks),
         page_bytes=0 if page_bytes is None else count("page_bytes", page_bytes),
         pages=0 if pages is None else _number_of("pages", pages, _PAGE_LAYERS),
+        freed_runs=_number_of("freed_runs", freed_runs, _FREED_RUNS),
     )

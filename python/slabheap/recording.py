@@ -6,19 +6,17 @@ writes what it sees to mapped files. What it leaves is merged into traces when t
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from slabheap import _core
+from slabheap.interrupts import deaf_to_interrupts
 from slabheap.tracefile import CHUNK_EVENTS, Information, TraceWriter
 
 __all__ = ["Recorded", "RecordedProcess", "record"]
@@ -70,36 +68,49 @@ def record(
 ) -> Recorded:
     """Runs a program with its standard streams as they are, and writes the trace of its allocations.
 
+    If the trace goes to standard output, what the program writes there goes to standard error.
+
     Calls of malloc, calloc, realloc, free, reallocarray, memalign, aligned_alloc, posix_memalign, valloc and pvalloc are recorded, and
     so C++'s new and delete. Programs with privileges of their own, and statically linked ones, cannot be recorded.
 
     Args:
         command: The program and its arguments.
-        path: The trace to write. Those of other processes stand beside it, named after their process.
+        path: The trace to write. Those of other processes stand beside it, named after their process. "-" is standard output; those
+            of other processes are not kept then.
         follow: Whether to keep the traces of other processes.
-        scratch: A folder for what is written while the program runs, 32 bytes a call; beside `path` unless given.
+        scratch: A folder for what is written while the program runs, 32 bytes a call; beside `path` unless given, or where temporary
+            files are, if that is "-".
         progress: Called with the phase ("recording" or "merging"), the calls so far, and how many there are, 0 if that is not known.
 
     Raises:
         ValueError: The command is empty.
         FileNotFoundError: There is no such program.
         OSError: The trace or the scratch folder cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> from slabheap import Trace
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     recorded = record(["/bin/sh", "-c", "exit 3"], f"{folder}/sh.trace")
+        ...     recorded.status, len(Trace.load(f"{folder}/sh.trace")) == recorded.main.events
+        (3, True)
     """
     path = Path(path)
+    is_piped = str(path) == "-"
     if not command:
         raise ValueError("there is no program to record: the command is empty")
     program = shutil.which(command[0])
     if program is None:
         raise FileNotFoundError(f"there is no program {command[0]!r}")
-    if path.is_dir():
+    if path.is_dir() and not is_piped:
         raise IsADirectoryError(f"the trace cannot be written: {str(path)!r} is a folder")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the trace cannot be written: there is no folder {str(path.parent)!r}")
-    with tempfile.TemporaryDirectory(prefix=".slabheap-", dir=scratch or path.parent) as folder:
-        status, root = _run(program, command, Path(folder), progress)
+    with tempfile.TemporaryDirectory(prefix=".slabheap-", dir=scratch or (None if is_piped else path.parent)) as folder:
+        status, root = _run(program, command, Path(folder), progress, sys.stderr.fileno() if is_piped else None)
         recordings = _recordings_in(Path(folder))
         main = max((r for r in recordings if r[1].process == root), key=lambda r: r[1].start_nanoseconds, default=None)
-        kept = [r for r in recordings if follow or r is main]
+        kept = [r for r in recordings if (follow and not is_piped) or r is main]
         total = sum(recording.records for _, recording in kept)
         done = 0
 
@@ -117,27 +128,16 @@ def record(
         return Recorded(status, merged[main[0]] if main is not None else None, others)
 
 
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Leaves Ctrl-C to the program; only the main thread hears of it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _run(program: str, command: Sequence[str], folder: Path, progress: Callable[[str, int, int], None] | None) -> tuple[int, int]:
+def _run(
+    program: str, command: Sequence[str], folder: Path, progress: Callable[[str, int, int], None] | None, output: int | None
+) -> tuple[int, int]:
     """The exit status and the number of a process that is recorded into a folder."""
     environment = dict(os.environ)
     environment[_core.record_folder_variable] = str(folder.resolve())
     others = environment.get("LD_PRELOAD", "")
     environment["LD_PRELOAD"] = f"{_RECORDER}:{others}" if others else str(_RECORDER)
     # Ctrl-C goes to the program, too; its end is waited for, and what there is is kept.
-    with subprocess.Popen(command, executable=program, env=environment) as process, _deaf_to_interrupts():
+    with subprocess.Popen(command, executable=program, env=environment, stdout=output) as process, deaf_to_interrupts():
         while True:
             try:
                 return process.wait(timeout=0.2), process.pid

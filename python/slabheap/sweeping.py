@@ -21,9 +21,11 @@ import pandas as pd
 from slabheap import _core
 from slabheap.errors import HeapError
 from slabheap.events import Events
-from slabheap.formats import open_trace
+from slabheap.formats import convert, open_trace
 from slabheap.grids import Point, points_of
-from slabheap.replaying import Result, replay
+from slabheap.interrupts import deaf_to_interrupts, ignore_interrupts
+from slabheap.replaying import replay
+from slabheap.results import FIGURES, TIMED_FIGURES
 from slabheap.trace import Trace, compile_trace
 
 __all__ = ["TIMES", "Source", "frame_at", "sweep"]
@@ -42,16 +44,11 @@ _COLUMNS = {
     "set_blocks": "Int64",
     "page_bytes": "Int64",
     "pages": "string",
+    "freed_runs": "string",
     "bytes": "Int64",
+    "regions": "Int64",
     "repeat": "Int64",
-    "events": "Int64",
-    "seconds": "Float64",
-    "operations_per_second": "Float64",
-    "peak_requested_bytes": "Int64",
-    "peak_used_bytes": "Int64",
-    "peak_held_bytes": "Int64",
-    "held_ratio": "Float64",
-    "failures": "Int64",
+    **FIGURES,
     "error": "string",
     "version": "string",
     "python": "string",
@@ -61,8 +58,9 @@ _COLUMNS = {
 }
 
 #: The columns that differ from run to run and from machine to machine; all others are the same each time.
-TIMES = ("seconds", "operations_per_second", "machine", "python", "finished")
+TIMES = (*TIMED_FIGURES, "machine", "python", "finished")
 
+_SAMPLES = 1000  # that means are taken over
 _SAVE_SECONDS = 1.0  # between two writings of the frame, at the least
 
 Row: TypeAlias = dict[str, Any]
@@ -87,8 +85,8 @@ class _Digest:
 class _Task:
     """What a worker is sent: a file that it can read, and what to do with it."""
 
-    def __init__(self, path: str, row: Row, point: Point, repeats: int) -> None:
-        self.path, self.row, self.point, self.repeats = path, row, point, repeats
+    def __init__(self, path: str, row: Row, point: Point, repeats: int, costs: bool) -> None:
+        self.path, self.row, self.point, self.repeats, self.costs = path, row, point, repeats, costs
 
 
 @functools.lru_cache(maxsize=1)
@@ -111,26 +109,18 @@ def _machine() -> str:
     return f"{platform.node()}: {os.cpu_count()} x {platform.machine()}"
 
 
-def _figures(result: Result) -> Row:
-    return {
-        "events": result.events,
-        "peak_requested_bytes": result.peak_requested_bytes,
-        "peak_used_bytes": result.peak_used_bytes,
-        "peak_held_bytes": result.peak_held_bytes,
-        "held_ratio": result.peak_held_bytes / max(1, result.peak_requested_bytes),
-        "failures": result.failures,
-    }
-
-
 def _run(task: _Task) -> list[Row]:
     """The rows of a point: one a repeat. What cannot be replayed is a row, too, which says why."""
     program = _program(task.path, task.row["digest"])
     common = {**task.row, "python": platform.python_version(), "machine": _machine()}
+    point = task.point
     try:
-        result = replay(program, task.point.allocator, samples=1, snapshot_events=(), repeats=task.repeats, **task.point.options)
+        result = replay(
+            program, point.allocator, samples=_SAMPLES, snapshot_events=(), repeats=task.repeats, costs=task.costs, **point.options
+        )
     except (HeapError, MemoryError, OSError, RuntimeError, ValueError) as error:
         return [{**common, "repeat": 0, "error": f"{type(error).__name__}: {error}", "finished": _now()}]
-    common.update(_figures(result))
+    common.update(result.figures())
     if not result.all_seconds:
         return [{**common, "repeat": 0, "finished": _now()}]
     return [
@@ -153,6 +143,15 @@ def frame_at(path: str | Path) -> pd.DataFrame:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is not one of a sweep.
+
+    Examples:
+        >>> import tempfile
+        >>> from slabheap import workloads
+        >>> trace = workloads.from_lifetimes(100, workloads.constant(64), workloads.constant(10))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     swept = sweep(trace, {"set_blocks": [8, 64]}, repeats=0, output=f"{folder}/rows.parquet")
+        ...     frame_at(f"{folder}/rows.parquet").equals(swept)
+        True
     """
     try:
         frame = pd.read_parquet(path)
@@ -201,37 +200,56 @@ class _Store:
 
 
 def _as_file(trace: Trace | str | Path, folder: Path, name: str) -> str:
+    """A file that workers can read: a trace in memory, or one that comes through a pipe, is written into the folder."""
     if isinstance(trace, Trace):
         path = folder / f"{name}.trace"
         trace.save(path)
         return str(path)
+    if str(trace) == "-":
+        path = folder / "standard input"
+        convert(trace, path, target_format="slabheap")
+        return str(path)
     return str(Path(trace).resolve())
 
 
-def _tasks(source: Source, seeds: Sequence[int], points: Sequence[Point], repeats: int, folder: Path) -> list[_Task]:
+def _rows_of(trace: Trace | str | Path, path: str) -> Row:
+    """What all rows of a trace, which stands in a file, have in common."""
+    seen = _Digest()
+    with open_trace(path) as reader:
+        for _ in seen.over(reader):
+            pass
+        information = reader.information
+    made_of = " ".join(information.command) or information.source
+    return {"trace": made_of if isinstance(trace, Trace) else Path(path).name, "digest": seen.text(), "version": _core.version}
+
+
+def _key(row: Row, point: Point, repeats: int, costs: bool) -> str:
+    """What only equal points of equal traces share."""
+    return hashlib.blake2b(repr((row["digest"], point.key, repeats, costs, row["version"])).encode(), digest_size=8).hexdigest()
+
+
+def _tasks(source: Source, seeds: Sequence[int], points: Sequence[Point], repeats: int, costs: bool, folder: Path) -> list[_Task]:
     """Every task of a sweep, in the order of its rows."""
     tasks = []
     traces = [(None, source)] if isinstance(source, Trace | str | Path) else [(seed, source(seed)) for seed in seeds]
     for seed, trace in traces:
         path = _as_file(trace, folder, "trace" if seed is None else str(seed))
-        seen = _Digest()
-        with open_trace(path) as reader:
-            for _ in seen.over(reader):
-                pass
-            information = reader.information
-        name = Path(trace).name if isinstance(trace, str | Path) else " ".join(information.command) or information.source
+        row = _rows_of(trace, path)
         for point in points:
             options = {**point.options, "classes": ",".join(map(str, point.options.get("classes", ()))) or None}
-            row = {"trace": name, "digest": seen.text(), "seed": seed, "allocator": point.allocator, "label": point.label, **options}
-            row["version"] = _core.version
-            row["key"] = hashlib.blake2b(repr((seen.text(), point.key, repeats, _core.version)).encode(), digest_size=8).hexdigest()
-            tasks.append(_Task(path, row, point, repeats))
+            key = _key(row, point, repeats, costs)
+            own = {"seed": seed, "allocator": point.allocator, "label": point.label, **options, "key": key}
+            tasks.append(_Task(path, {**row, **own}, point, repeats, costs))
     return tasks
 
 
-def _run_all(tasks: Sequence[_Task], executor: concurrent.futures.Executor, store: _Store, report: Callable[[int], None]) -> None:
-    """Runs tasks; whatever ends this early, rows that are finished are kept."""
-    futures = {executor.submit(_run, task) for task in tasks}
+def _run_all(
+    tasks: Sequence[_Task], executor: concurrent.futures.Executor, store: _Store, report: Callable[[int], None], *, cancels: bool
+) -> None:
+    """Runs tasks; whatever ends this early, rows that are finished are kept, and the tasks that are left are cancelled if wanted."""
+    # Our own workers are started here: a terminal's Ctrl-C goes to all, and this process sees to their end.
+    with contextlib.nullcontext() if cancels else deaf_to_interrupts():
+        futures = {executor.submit(_run, task) for task in tasks}
     kept: set[concurrent.futures.Future[list[Row]]] = set()
 
     def keep(future: concurrent.futures.Future[list[Row]]) -> None:
@@ -244,7 +262,9 @@ def _run_all(tasks: Sequence[_Task], executor: concurrent.futures.Executor, stor
             keep(future)
     except BaseException:
         for future in futures - kept:
-            if not future.cancel() and future.done() and future.exception() is None:
+            if cancels and future.cancel():
+                continue
+            if future.done() and not future.cancelled() and future.exception() is None:
                 keep(future)
         raise
     finally:
@@ -254,7 +274,7 @@ def _run_all(tasks: Sequence[_Task], executor: concurrent.futures.Executor, stor
 @contextlib.contextmanager
 def _own_pool(processes: int) -> Iterator[concurrent.futures.Executor]:
     """A pool of processes. It needs no guard in the main module, as that of the standard library would."""
-    pool = loky.ProcessPoolExecutor(max_workers=processes)
+    pool = loky.ProcessPoolExecutor(max_workers=processes, initializer=ignore_interrupts)
     try:
         yield pool
     finally:
@@ -268,6 +288,7 @@ def sweep(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     repeats: int = 1,
+    costs: bool | None = None,
     seeds: Iterable[int] = (0,),
     output: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -278,27 +299,31 @@ def sweep(
     are the same however it is run.
 
     Args:
-        trace: The trace, a file, or a function that makes a trace of a seed. A file is read as a stream by each worker; on a cluster, it
-            has to lie where every machine can read it under the same path.
-        grid: From an axis ("allocator", "bytes", "preset", "classes", "set_blocks", "page_bytes", "pages") to the values to try; None
-            stands for what there is without the option. Options count for slabheap alone: other allocators are one point each.
+        trace: The trace, a file ("-" for standard input), or a function that makes a trace of a seed. A file is read as a stream by each
+            worker; on a cluster, it has to lie where every machine can read it under the same path. So does the folder for temporary
+            files, if the trace is none that lies in a file.
+        grid: From an axis ("allocator", "bytes", "regions", "preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs") to the
+            values to try; None stands for what there is without the option. Options count for slabheap alone: other allocators are one
+            point each.
         executor: Any `concurrent.futures.Executor`, such as that of a cluster: `dask.distributed.Client(...).get_executor()`. A pool of
             processes unless given.
         jobs: How many processes the pool has; as many as there are cores unless given.
         repeats: Timed replays of each point; 0 leaves times out.
+        costs: Whether to time each call in one replay more of each point. Unless given, if there are timed replays.
         seeds: What to call `trace` with, if it is a function.
-        output: A Parquet file for the frame, kept up to date while the sweep runs. Points of the same trace, options, repeats and version
-            that it has already are not run again; rows of other sweeps stay in it.
+        output: A Parquet file for the frame, kept up to date while the sweep runs. Points of the same trace, options, repeats, costs and
+            version that it has already are not run again; rows of other sweeps stay in it. One sweep at a time writes a file.
         progress: Called with the points done and those to do.
 
     Returns:
         A row for each repeat of each point of each seed, in that order. Columns: `trace`, `digest` (of its events), `seed`, `allocator`,
-        `label`, the options, `repeat`, `events`, `seconds`, `operations_per_second`, `peak_requested_bytes`, `peak_used_bytes`,
-        `peak_held_bytes`, `held_ratio` (held over requested), `failures`, `error` (why a point could not be replayed), `version`,
-        `python`, `machine`, `finished`, and `key` (of the point).
+        `label`, the options (missing where they were not given), `repeat`, the figures of `Result.figures` (docs/figures.md; `seconds` and
+        `operations_per_second` are those of the repeat), `error` (why a point could not be replayed), `version`, `python`,
+        `machine`, `finished`, and `key` (of the point).
 
     Raises:
-        ValueError: The grid or the trace makes no sense; nothing has been run then.
+        ValueError: The grid or the trace makes no sense, or `output` is a file of something else; nothing has been run then.
+        TypeError: Values of the grid are no sequence.
         FileNotFoundError: There is no such trace.
 
     Examples:
@@ -317,7 +342,7 @@ def sweep(
     points = points_of(grid)
     store = _Store(output)
     with tempfile.TemporaryDirectory(prefix="slabheap-") as folder, contextlib.ExitStack() as closing:
-        tasks = _tasks(trace, list(seeds), points, repeats, Path(folder))
+        tasks = _tasks(trace, list(seeds), points, repeats, repeats > 0 if costs is None else costs, Path(folder))
         left = [task for task in tasks if not store.has(task.row["key"])]
         finished = len(tasks) - len(left)
 
@@ -327,7 +352,9 @@ def sweep(
 
         report(0)
         if left:
-            _run_all(left, executor or closing.enter_context(_own_pool(min(len(left), jobs or os.cpu_count() or 1))), store, report)
+            pool = executor or closing.enter_context(_own_pool(min(len(left), jobs or os.cpu_count() or 1)))
+            # The end of a pool of ours does away with its tasks, and takes offence if somebody else has.
+            _run_all(left, pool, store, report, cancels=executor is not None)
     wanted = {task.row["key"]: place for place, task in enumerate(tasks)}
     frame = store.frame()
     frame = frame[frame["key"].isin(list(wanted))]

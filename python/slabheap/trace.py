@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from slabheap import _core
 from slabheap.events import EVENT, Events, Operation, as_events, is_allocation, renumber
 from slabheap.formats import create_trace, open_trace
 from slabheap.information import Information
+from slabheap.markup import card
+from slabheap.summary import Summary
+from slabheap.texts import counted, fact_text
 from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
 
 if TYPE_CHECKING:
@@ -52,24 +55,47 @@ class Trace:
 
         Raises:
             ValueError: An event refers to a block that is not live, or allocates one that is; the message names the event.
+
+        Examples:
+            >>> events = np.zeros(3, EVENT)
+            >>> events["operation"] = Operation.ALLOCATE, Operation.FREE, Operation.ALLOCATE
+            >>> events["block"], events["size"], events["align"] = 7, (100, 0, 50), 8  # the number is used again
+            >>> Trace.from_events(events).events["block"].tolist()
+            [0, 0, 1]
         """
         return cls(renumber(events), information)
 
     @classmethod
-    def load(cls, path: str | Path, format: str | None = None) -> Trace:  # noqa: A002
+    def load(
+        cls,
+        path: str | Path,
+        format: str | None = None,  # noqa: A002
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Trace:
         """The trace in a file of any format; docs/formats.md says which there are, and what they hold.
 
         Args:
             path: The file, packed by gzip or Zstandard or not; "-" for standard input.
             format: One of "slabheap", "heaptrack", "memray", "mtrace", "rep", "arrow", "parquet", "ltrace"; what the file's first bytes
                 say unless given.
+            progress: Called now and then with what is read and what there is, counted as suits the format; 0 if that is not known.
 
         Raises:
             OSError: The file cannot be opened.
             ValueError: The file is malformed; the message names the file and the offset, line, or row.
+
+        Examples:
+            >>> Trace.load("no.trace")
+            Traceback (most recent call last):
+            FileNotFoundError: [Errno 2] No such file or directory: 'no.trace'
         """
         with open_trace(path, format) as reader:
-            chunks = list(reader)
+            chunks = []
+            for chunk in reader:
+                chunks.append(chunk)
+                if progress is not None:
+                    progress(*reader.progress)
             return cls(np.concatenate(chunks) if chunks else np.zeros(0, EVENT), reader.information)
 
     @classmethod
@@ -141,6 +167,15 @@ class Trace:
         Raises:
             OSError: The file cannot be written.
             ValueError: There is no such format, or it cannot hold the events; the file is as it was before.
+
+        Examples:
+            >>> import tempfile
+            >>> from slabheap import workloads
+            >>> trace = workloads.from_lifetimes(100, workloads.constant(64), workloads.constant(10))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     trace.save(Path(folder, "small.trace"))
+            ...     len(Trace.load(Path(folder, "small.trace"))) == len(trace)
+            True
         """
         with create_trace(path, self.information, format) as writer:
             for chunk in self.chunks():
@@ -151,7 +186,12 @@ class Trace:
         return int(self.events.size)
 
     def chunks(self) -> Iterator[Events]:
-        """The events in pieces, as a reader would give them."""
+        """The events in pieces, as a reader would give them.
+
+        Examples:
+            >>> [chunk.size for chunk in Trace(np.zeros(100_000, EVENT)).chunks()]
+            [65536, 34464]
+        """
         for start in range(0, len(self), CHUNK_EVENTS):
             yield self.events[start : start + CHUNK_EVENTS]
 
@@ -189,10 +229,31 @@ class Trace:
         """The bytes of every request, reallocations included, in order; shape (m,), uint64."""
         return np.asarray(self.events["size"][self.events["operation"] != Operation.FREE])
 
+    def summary(self) -> dict[str, Any]:
+        """What is in the trace, by name: where it comes from, counts, and bytes (names that end in `_bytes`).
+
+        The peak is that of requests that are served one after the other; a size is that of an allocation or a reallocation.
+
+        Examples:
+            >>> from slabheap import workloads
+            >>> summary = workloads.from_lifetimes(100, workloads.constant(64), workloads.constant(10)).summary()
+            >>> summary["blocks"], summary["peak_requested_bytes"]
+            (100, 640)
+        """
+        summary = Summary()
+        for events in self.chunks():
+            summary.add(events)
+        return summary.facts(self.information)
+
     def __repr__(self) -> str:
         """The trace in a line."""
         program = self.information.command[0] if self.information.command else self.information.source or "unknown origin"
-        return f"<Trace of {program}: {len(self)} events, {self.block_count} blocks, {self.duration:.3g} s>"
+        return f"<Trace of {program}: {counted(len(self), 'event')}, {counted(self.block_count, 'block')}, {self.duration:.3g} s>"
+
+    def _repr_html_(self) -> str:
+        """A table for Jupyter."""
+        facts = self.summary().items()
+        return card("Trace", [(name.removesuffix("_bytes").replace("_", " "), fact_text(name, value)) for name, value in facts])
 
 
 def compile_trace(source: Trace | Iterable[Events], folder: str = "") -> _core.Program:

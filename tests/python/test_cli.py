@@ -6,17 +6,20 @@ import json
 import os
 import pty
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from typer import BadParameter
 
+from commanding import COMMAND, completions, refusal, said, slabheap, told
 from compiling import compiled
-from making_traces import random_trace
+from making_traces import FREE, random_trace
 from places import TRACES
-from slabheap import Trace
+from slabheap import Trace, __version__, replay
+from slabheap.cli.app import byte_count
+from slabheap.results import TIMED_FIGURES
 
 PERL = TRACES / "perl-pod.trace"
 
@@ -28,35 +31,6 @@ int main(int argc, char **argv) {
     return argc > 1 ? atoi(argv[1]) : 0;
 }
 """
-
-
-def slabheap(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    """The command as a shell would run it, on a terminal of 120 columns that is none."""
-    environment = {**os.environ, "COLUMNS": "120", "TERM": "dumb"}
-    command = [sys.executable, "-m", "slabheap.cli", *map(str, arguments)]
-    ended = subprocess.run(command, input=stdin, env=environment, capture_output=True, check=False)
-    return subprocess.CompletedProcess(command, ended.returncode, ended.stdout.decode(), ended.stderr.decode())
-
-
-def said(*arguments: object, stdin: bytes | None = None) -> str:
-    """What a command that ends well prints."""
-    ended = slabheap(*arguments, stdin=stdin)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
-
-
-def told(*arguments: object) -> Any:
-    """What a command says in JSON."""
-    return json.loads(said(*arguments, "--json"))
-
-
-def refusal(*arguments: object, stdin: bytes | None = None) -> str:
-    """The one line with which a command ends that is refused, and changes nothing."""
-    ended = slabheap(*arguments, stdin=stdin)
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    assert "Traceback" not in ended.stderr
-    return " ".join(ended.stderr.split())
 
 
 @pytest.fixture
@@ -121,6 +95,19 @@ def test_record_as_json_lists_the_processes(program: Path, tmp_path: Path) -> No
     assert content["processes"][0]["events"] == len(Trace.load(tmp_path / "out.trace"))
 
 
+def test_record_into_a_pipe_leaves_standard_output_to_the_trace(tmp_path: Path) -> None:
+    script = "echo out; echo err >&2; exit 3"
+    command = [*COMMAND, "record", "-o", "-", "--", "/bin/sh", "-c", script]
+    ended = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
+    assert ended.returncode == 3
+    assert b"out\nerr\n" in ended.stderr
+    facts = json.loads(said("info", "-", "--json", stdin=ended.stdout))
+    assert facts["command"][-1] == script
+    assert facts["events"] > 0
+    assert list(tmp_path.iterdir()) == []
+    assert "cannot both go to standard output" in refusal("record", "--json", "-o", "-", "--", "/bin/true")
+
+
 def test_record_of_a_program_that_is_not_there_names_it(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert str(missing) in refusal("record", "-o", tmp_path / "out.trace", "--", missing)
@@ -141,7 +128,19 @@ def test_a_trace_is_read_from_standard_input() -> None:
     assert said("info", "-", "--json", stdin=PERL.read_bytes()) == said("info", PERL, "--json").replace(str(PERL), "-")
 
 
-@pytest.mark.parametrize("command", ["info", "replay", "compare"])
+@pytest.mark.parametrize("command", [("replay", "--repeats", 0), ("compare", "--repeats", 0), ("sweep", "--repeats", 0), ("optimise",)])
+def test_every_command_reads_a_trace_from_a_pipe(command: tuple[object, ...], trace: Path) -> None:
+    name, *options = command
+    piped, from_file = (
+        json.loads(said(name, *given, "--json", stdin=trace.read_bytes())) for given in (("-", *options), (trace, *options))
+    )
+    for one in (piped, from_file):
+        for row in one if name == "sweep" else ():
+            row.update(trace=None, finished=None)
+    assert piped == from_file
+
+
+@pytest.mark.parametrize("command", ["info", "replay", "compare", "sweep", "optimise"])
 def test_what_is_no_trace_is_refused_with_its_name(command: str, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing.trace"
     nothing.write_bytes(b"this is not a trace")
@@ -149,15 +148,42 @@ def test_what_is_no_trace_is_refused_with_its_name(command: str, tmp_path: Path)
     assert "missing.trace" in refusal(command, tmp_path / "missing.trace")
 
 
-def test_replay_prints_the_figures_and_the_classes(trace: Path) -> None:
+def test_replay_prints_the_figures_the_costs_and_the_classes(trace: Path) -> None:
     content = told("replay", trace, "--preset", "compact", "--repeats", 1)
     assert content["options"] == {"preset": "compact"}
     assert content["failures"] == 0
     assert content["operations_per_second"] > 0
     assert content["peak_requested_bytes"] <= content["peak_used_bytes"] <= content["peak_held_bytes"]
+    result = replay(Trace.load(trace), preset="compact", repeats=0)
+    for name, value in result.figures().items():
+        assert name in TIMED_FIGURES or content[name] == value, name
+    assert content["costs"]["free"]["count"] == int((Trace.load(trace).events["operation"] == FREE).sum())
+    assert content["costs"]["free"]["p50"] <= content["costs"]["free"]["max"]
+    assert 0 < content["resolution_ns"] < 1000
     text = said("replay", trace, "--preset", "compact", "--repeats", 1)
-    assert "Size classes" in text
-    assert "4,096" in text
+    for words in ("internal fragmentation", "pages of 4 KiB touched", "What calls cost", "allocate zeroed", "Size classes", "4,096"):
+        assert words in text
+
+
+def test_costs_can_be_left_out(trace: Path) -> None:
+    assert told("replay", trace, "--repeats", 1, "--no-costs")["costs"] is None
+    assert told("replay", trace, "--repeats", 0)["costs"] is None
+    assert "What calls cost" not in said("replay", trace, "--repeats", 0)
+    assert told("compare", trace, "-a", "system", "--repeats", 1, "--no-costs")[0]["costs"] is None
+
+
+@pytest.mark.parametrize("allocator", ["slabheap", "system"])
+def test_replay_writes_every_figure_over_time(trace: Path, tmp_path: Path, allocator: str) -> None:
+    series = tmp_path / "series.csv", tmp_path / "series.parquet"
+    for path in series:
+        said("replay", trace, "-a", allocator, "--repeats", 1, "--series", path)
+    frames = pd.read_csv(series[0]), pd.read_parquet(series[1])
+    expected = replay(Trace.load(trace), allocator, repeats=0).over_time()
+    for frame in frames:
+        assert list(frame) == list(expected)
+        assert len(frame) == 1000
+        assert (frame["held"] == expected["held"]).all()
+    assert "must end with .csv or .parquet" in refusal("replay", trace, "--series", tmp_path / "series.xls")
 
 
 def test_replay_without_repeats_is_not_timed(trace: Path) -> None:
@@ -166,15 +192,18 @@ def test_replay_without_repeats_is_not_timed(trace: Path) -> None:
 
 
 def test_replay_takes_every_option_of_a_heap(trace: Path) -> None:
-    options = ("--classes", "32,64,512", "--set-blocks", 16, "--page-bytes", 1024, "--pages", "best_fit", "--bytes", 1 << 24)
-    content = told("replay", trace, "--repeats", 0, *options)
+    options = ("--classes", "32,64,512", "--set-blocks", 16, "--page-bytes", 1024, "--pages", "best_fit", "--freed-runs", "merged")
+    memory = ("--bytes", "16M", "--regions", 3)
+    content = told("replay", trace, "--repeats", 0, *options, *memory)
     assert [c["block_size"] for c in content["class_stats"]] == [32, 64, 512]
     assert content["options"] == {
         "classes": [32, 64, 512],
         "set_blocks": 16,
         "page_bytes": 1024,
         "pages": "best_fit",
+        "freed_runs": "merged",
         "bytes": 1 << 24,
+        "regions": 3,
     }
 
 
@@ -193,6 +222,9 @@ def test_replay_draws_the_timeline_and_the_map(trace: Path, tmp_path: Path) -> N
         (("--page-bytes", 1000), "a page must have a power of two of bytes"),
         (("--set-blocks", 65), "a set has at most 64 blocks"),
         (("--bytes", 100), "100"),
+        (("--bytes", "1X"), "'1X' is no number of bytes, such as 65536, 64K, 16M or 2G"),
+        (("--page-bytes", "-4K"), "'-4K' is no number of bytes"),
+        (("--regions", 65), "regions must be from 1 to 64, not 65"),
         (("--allocator", "no-such-library.so"), "no-such-library.so"),
         (("--allocator", "system", "--preset", "compact"), "preset"),
         (("--allocator", "system", "--map", "map.png"), "--map"),
@@ -213,35 +245,53 @@ def test_compare_sets_allocators_side_by_side(trace: Path, tmp_path: Path) -> No
 
 
 def test_compare_takes_the_allocators_that_are_named(trace: Path) -> None:
-    results = told("compare", trace, "-a", "system", "-a", "compact", "--repeats", 0, "--bytes", 1 << 24)
+    results = told("compare", trace, "-a", "system", "-a", "compact", "--repeats", 0, "--bytes", "16M")
     assert [result["allocator"] for result in results] == ["system", "slabheap"]
     assert results[1]["options"] == {"preset": "compact", "bytes": 1 << 24}
 
 
-def test_sweep_tries_every_combination_and_keeps_the_rows(trace: Path, tmp_path: Path) -> None:
-    output = tmp_path / "rows.parquet"
-    options = ("--preset", "classic", "--preset", "compact", "--page-bytes", 1024, "--page-bytes", 4096, "--repeats", 0, "-o", output)
-    rows = told("sweep", trace, *options)
-    assert [row["label"] for row in rows] == [f"{preset} page_bytes={page}" for preset in ("classic", "compact") for page in (1024, 4096)]
-    assert all(row["failures"] == 0 and row["seconds"] is None for row in rows)
-    text = said("sweep", trace, *options, "--jobs", 1)
-    assert "compact page_bytes=1024" in text
-    assert "not timed" in text
-    assert output.exists()
-    assert "page_bytes" in refusal("sweep", trace, "--page-bytes", 1000, "-o", output).replace("a page must", "page_bytes")
-    assert "a,b" in refusal("sweep", trace, "--classes", "a,b")
+def test_sizes_are_given_in_units() -> None:
+    counts = {
+        "0": 0,
+        "65536": 65536,
+        "64K": 65536,
+        "64k": 65536,
+        "64KiB": 65536,
+        "64kB": 65536,
+        "3M": 3 << 20,
+        "2G": 2 << 30,
+        "1TiB": 1 << 40,
+    }
+    assert {text: byte_count(text) for text in counts} == counts
+    for text in ("", "K", "1.5K", "-1", "1KK", "ten", "0x10", "1 K"):
+        with pytest.raises(BadParameter, match="is no number of bytes"):
+            byte_count(text)
 
 
-def test_optimise_finds_classes_that_replay_takes(trace: Path) -> None:
-    found = told("optimise", trace, "-n", 5)
-    assert len(found["classes"]) <= 5
-    assert found["requested_bytes"] <= min(found["rounded_bytes"].values())
-    text = said("optimise", trace, "-n", 5)
-    classes = ",".join(map(str, found["classes"]))
-    assert f"--classes {classes}" in text
-    assert told("replay", trace, "--classes", classes, "--repeats", 0)["failures"] == 0
-    assert "129" in refusal("optimise", trace, "-n", 129)
-    assert "weight" in refusal("optimise", trace, "--weight", "some")
+def test_the_shell_completes_commands_options_and_names() -> None:
+    assert completions("re") == ["record", "replay", "report"]
+    assert {"--preset", "--page-bytes", "--pages"} <= set(completions("replay", "--p"))
+    assert completions("replay", "--preset", "c") == ["classic", "compact"]
+    assert completions("compare", "-a", "") == ["classic", "compact", "system"]
+
+
+def test_the_version_is_printed() -> None:
+    assert said("--version") == f"slabheap {__version__}\n"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_gone_is_none_to_speak_of(form: tuple[str, ...]) -> None:
+    command = [*COMMAND, "info", str(PERL), *form]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("slabheap: standard output cannot be written: ")
+    assert len(ended.stderr.splitlines()) == 1
+    read, write = os.pipe()
+    os.close(read)
+    gone = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (gone.returncode, gone.stderr) == (1, "")
 
 
 def test_a_trace_of_nothing_replays(tmp_path: Path) -> None:
@@ -263,7 +313,7 @@ def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else(trace: Path) -> None:
     loaded = Trace.load(trace)
     assert np.array_equal(loaded.events, random_trace(1, 2000).events)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "slabheap.cli", "replay", str(PERL), "--repeats", "200", "--json"]
+    command = [*COMMAND, "replay", str(PERL), "--repeats", "200", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}) as process:
         os.close(theirs)
         drawn = b""

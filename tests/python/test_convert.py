@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from commanding import refusal, said, slabheap, told
 from making_traces import is_same, random_trace
 from places import TRACES
 from slabheap import EVENT, Information, Trace, replay, sweep
 from slabheap.events import Events
 from slabheap.formats import FORMATS, convert, create_trace
-from test_cli import refusal, said, slabheap, told
 
 KEPT = TRACES / "formats"
 READ = ["sample.mtrace", "timed.ltrace", "sample.heaptrack.raw", "sample.heaptrack.zst", "sample.rep"]

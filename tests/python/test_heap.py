@@ -332,9 +332,21 @@ def test_each_part_of_a_preset_can_be_chosen_alone() -> None:
         assert heap.stats().largest_free_bytes == 1 << 19
 
 
+def test_freed_runs_are_kept_apart_or_merged_at_once() -> None:
+    lengths: dict[Any, list[int]] = {}
+    for freed_runs in ("kept", "merged"):
+        with Heap(1 << 20, pages="best_fit", freed_runs=freed_runs) as heap:
+            for block in [heap.allocate(3 * 4096) for _ in range(3)]:
+                heap.free(block)
+            lengths[freed_runs] = sorted((heap.runs()["bytes"] // 4096).tolist())
+            assert heap.stats().used_bytes == 0
+            pages = heap.stats().total_bytes // 4096
+    assert lengths == {"kept": [3, 3, 3, pages - 9], "merged": [pages]}
+
+
 def test_a_heap_tells_in_a_line_what_it_is(classic: Heap) -> None:
     block = classic.allocate(100)
-    assert repr(classic) == f"<Heap: 128 of {classic.stats().total_bytes} bytes used by 1 blocks>"
+    assert repr(classic) == f"<Heap: 128 of {classic.stats().total_bytes:,} bytes used by 1 block>"
     assert repr(block) == f"<Block of 100 bytes at {block.address:#x}>"
     classic.free(block)
     assert repr(block) == f"<Block of 100 bytes at {block.address:#x}, freed>"

@@ -9,6 +9,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -45,7 +46,7 @@ def checker(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_what_a_module_offers_is_there_and_sorted(module: ModuleType) -> None:
     offered = module.__all__
-    assert set(offered) <= set(dir(module)) | {"plot", "sweep", "workloads"}
+    assert set(offered) <= set(dir(module)) | {"plot", "report", "sweep", "workloads"}
     assert all(hasattr(module, name) for name in offered)
     assert len(set(offered)) == len(offered)
 
@@ -88,8 +89,42 @@ def test_the_examples_in_the_documentation_are_true(module: ModuleType) -> None:
     assert failed == 0
 
 
-def test_there_are_examples_in_the_documentation() -> None:
-    assert sum(len(test.examples) for name in MODULES for test in doctest.DocTestFinder().find(importlib.import_module(name))) >= 15
+@pytest.mark.parametrize("name", ["classes", "costs", "grids", "recording", "replaying", "results", "sweeping", "workloads"])
+def test_what_experiments_are_made_with_has_an_example_each(name: str) -> None:
+    module = importlib.import_module(f"slabheap.{name}")
+    offered = [getattr(module, one) for one in module.__all__]
+    without = [one.__name__ for one in offered if inspect.isfunction(one) and ">>>" not in (inspect.getdoc(one) or "")]
+    assert without == []
+
+
+def offered(module: ModuleType) -> Iterator[tuple[str, object]]:
+    """Every function that a module offers, and every method of a class that it offers, by name."""
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.isfunction(thing):
+            yield name, thing
+        if inspect.isclass(thing) and thing.__module__.startswith("slabheap."):
+            for member, value in vars(thing).items():
+                function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+                if inspect.isfunction(function) and not member.startswith("_"):
+                    yield f"{name}.{member}", function
+
+
+def test_every_function_for_users_has_an_example_that_is_run() -> None:
+    found = [(name, thing) for module in (slabheap, slabheap.plot) for name, thing in offered(module)]
+    assert len(found) > 30
+    run = {test.name for module in MODULES for test in doctest.DocTestFinder().find(importlib.import_module(module)) if test.examples}
+    without = [name for name, thing in found if f"{inspect.unwrap(thing).__module__}.{inspect.unwrap(thing).__qualname__}" not in run]  # type: ignore[arg-type]
+    assert without == []
+
+
+def test_every_function_for_users_has_types() -> None:
+    for module in (slabheap, slabheap.plot):
+        for name, function in offered(module):
+            signature = inspect.signature(function)  # type: ignore[arg-type]
+            parameters = [parameter for parameter in signature.parameters.values() if parameter.name not in ("self", "cls")]
+            assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters), name
+            assert signature.return_annotation is not inspect.Signature.empty, name
 
 
 def test_the_stubs_say_what_the_native_module_has() -> None:

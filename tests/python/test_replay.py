@@ -21,7 +21,7 @@ TRACE = random_trace(5, 3000)
 
 def figures(result: Result) -> dict[str, Any]:
     """Everything that a result says but times."""
-    return {name: value for name, value in vars(result).items() if name != "all_seconds"}
+    return {name: value for name, value in vars(result).items() if name not in ("stretch_seconds", "costs")}
 
 
 def assert_same(one: Result, other: Result) -> None:
@@ -44,14 +44,15 @@ class Model:
         self.blocks: dict[int, Block] = {}
         self.asked: dict[int, int] = {}
         self.failures = 0
+        self.touched: set[int] = set()
 
     def allocate(self, number: int, event: np.void) -> None:
         """A block, or a failure."""
         allocate = self.heap.allocate if event["operation"] == ALLOCATE else self.heap.allocate_zeroed
         self.blocks[number] = allocate(int(event["size"]), int(event["align"]))
 
-    def step(self, event: np.void) -> tuple[int, int, int]:
-        """Does what an event says; the bytes requested, used and held then."""
+    def step(self, event: np.void) -> tuple[int, ...]:
+        """Does what an event says; the fields of a sample but event and time."""
         number = int(event["block"])
         self.asked[number] = int(event["size"])
         try:
@@ -65,9 +66,22 @@ class Model:
             del self.asked[number]
             if number in self.blocks:
                 self.heap.deallocate(self.blocks.pop(number))
+        return self.sample()
+
+    def sample(self) -> tuple[int, ...]:
+        """Bytes requested, used, held and slack; failures; pages live and touched."""
         stats = self.heap.stats()
         held = stats.slab_total_bytes + stats.buddy_used_bytes + stats.used_metadata_bytes
-        return sum(self.asked.values()), sum(self.heap.block_size(block) for block in self.blocks.values()), held
+        used = sum(self.heap.block_size(block) for block in self.blocks.values())
+        slack = used - sum(block.size for block in self.blocks.values())
+        pages = {page for block in self.blocks.values() for page in pages_of(block)}
+        self.touched |= pages
+        return sum(self.asked.values()), used, held, slack, self.failures, len(pages), len(self.touched)
+
+
+def pages_of(block: Block) -> range:
+    """The pages of 4096 bytes that a block has a byte in."""
+    return range(block.address // 4096, (block.address + block.size + 4095) // 4096) if block.size else range(0)
 
 
 def assert_as_modelled(events: Events, size: int, options: dict[str, Any]) -> None:
@@ -76,10 +90,11 @@ def assert_as_modelled(events: Events, size: int, options: dict[str, Any]) -> No
     result = replay(Trace(events), bytes=size, samples=max(1, events.size), snapshot_events=[last // 2, last], **options)
     with Heap(size, **options) as heap:
         model = Model(heap)
-        occupancy, snapshots, rows = [], {}, []
+        occupancy, snapshots, rows, largest = [], {}, [], []
         for index, event in enumerate(events):
             rows.append((index, int(event["time"]), *model.step(event)))
             occupancy.append([(one.total_blocks, one.used_blocks) for one in heap.class_stats()])
+            largest.append(heap.stats().largest_free_bytes)
             if index in (last // 2, last):
                 snapshots[index] = heap.runs()
         stats = heap.stats()
@@ -88,6 +103,12 @@ def assert_as_modelled(events: Events, size: int, options: dict[str, Any]) -> No
         assert result.peak_requested_bytes == max((row[2] for row in rows), default=0)
         assert result.peak_used_bytes == max((row[3] for row in rows), default=0)
         assert result.peak_held_bytes == stats.peak_page_bytes + stats.used_metadata_bytes
+        assert result.peak_slack_bytes == max((row[5] for row in rows), default=0)
+        assert result.peak_live_pages == max((row[7] for row in rows), default=0)
+        assert result.touched_pages == len(model.touched)
+        assert result.at_peak is None or tuple(vars(result.at_peak).values())[:9] == rows[result.at_peak.event]
+        assert result.largest_free is not None
+        assert result.largest_free.tolist() == largest
         assert result.stats == stats
         assert result.class_stats == heap.class_stats()
         assert result.occupancy is not None
@@ -163,7 +184,8 @@ def test_a_trace_of_nothing_is_replayed() -> None:
 def test_samples_are_evenly_spread_and_end_with_the_last_event(samples: int) -> None:
     result = replay(TRACE, samples=samples)
     events = result.timeline["event"].astype(np.int64)
-    assert result.timeline.dtype.names == ("event", "time", "requested", "used", "held")
+    fields = ("event", "time", "requested", "used", "held", "slack", "failures", "live_pages", "touched_pages")
+    assert result.timeline.dtype.names == fields
     assert len(events) == min(samples, 3000)
     assert events[-1] == 2999
     gaps = np.diff(events, prepend=-1)
@@ -205,6 +227,7 @@ def test_options_are_those_of_the_heap_and_are_kept_in_the_result() -> None:
         "set_blocks": 8,
         "page_bytes": 512,
         "pages": "buddy",
+        "freed_runs": "merged",
         "bytes": 1 << 24,
     }
     result = replay(TRACE, **options)
@@ -214,8 +237,9 @@ def test_options_are_those_of_the_heap_and_are_kept_in_the_result() -> None:
 
 
 BAD_OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "unknown": ({"presets": "compact"}, ValueError, "there is no option 'presets'; those of a replay are bytes, preset, classes"),
+    "unknown": ({"presets": "compact"}, ValueError, "there is no option 'presets'; those of a replay are bytes, regions, preset, classes"),
     "preset": ({"preset": "tight"}, ValueError, "preset must be one of 'classic', 'compact', not 'tight'"),
+    "freed_runs": ({"freed_runs": "split"}, ValueError, "freed_runs must be one of 'kept', 'merged', not 'split'"),
     "classes": ({"classes": [5]}, ValueError, "a size class must have at least 8 bytes"),
     "page_bytes": ({"page_bytes": 3}, ValueError, "a page must have a power of two of bytes"),
     "type": ({"page_bytes": "4K"}, TypeError, "page_bytes must be an integer, not of the type str"),

@@ -43,7 +43,7 @@ def test_a_trace_of_nothing_holds_nothing() -> None:
 
 def test_a_trace_tells_in_a_line_what_it_is() -> None:
     trace = trace_of((ALLOCATE, 0, 100), (FREE, 0))
-    assert repr(trace) == "<Trace of unknown origin: 2 events, 1 blocks, 1e-06 s>"
+    assert repr(trace) == "<Trace of unknown origin: 2 events, 1 block, 1e-06 s>"
     trace.information.source = "recorder"
     assert "<Trace of recorder:" in repr(trace)
     trace.information.command = ["/bin/true", "-x"]

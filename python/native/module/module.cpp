@@ -1,6 +1,7 @@
 // The private module of the package: slabheap._core.
 #include <pybind11/pybind11.h>
 
+#include "module/classes_binding.hpp"
 #include "module/heap_binding.hpp"
 #include "module/heap_choice.hpp"
 #include "module/numbering_binding.hpp"
@@ -16,4 +17,5 @@ PYBIND11_MODULE(_core, module) {
   slabheap::python::bind_replay(module);
   slabheap::python::bind_recording(module);
   slabheap::python::bind_numbering(module);
+  slabheap::python::bind_classes(module);
 }

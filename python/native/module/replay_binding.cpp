@@ -1,5 +1,5 @@
 // The replay engine for Python: programs, and their replay on a slabheap heap. Other allocators are replayed by a host process
-// that slabheap/replay.py starts.
+// that slabheap/hosting.py starts.
 #include "module/replay_binding.hpp"
 
 #include <pybind11/functional.h>
@@ -16,6 +16,8 @@ namespace {
 
 namespace py = pybind11;
 using namespace py::literals;
+using replay::CostWindow;
+using replay::HeapMoment;
 using replay::HeapReplay;
 using replay::HeapReplayRequest;
 using replay::Occupancy;
@@ -23,10 +25,19 @@ using replay::Program;
 using replay::Sample;
 using trace::Event;
 
-py::array_t<Occupancy> occupancy_of(const HeapReplay& replay) {
-  const auto samples = static_cast<py::ssize_t>(replay.timeline.size());
-  const auto classes = static_cast<py::ssize_t>(replay.classes.size());
-  return py::array_t<Occupancy>({samples, classes}, replay.occupancy.data());
+/// Arrays of what a heap said of itself at some moments: samples, largest free runs, and the occupancy of each class.
+py::dict moments_of(const std::vector<HeapMoment>& moments, std::size_t classes) {
+  std::vector<Sample> samples;
+  std::vector<std::uint64_t> largest;
+  std::vector<Occupancy> occupancy;
+  for (const HeapMoment& moment : moments) {
+    samples.push_back(moment.sample);
+    largest.push_back(moment.largest_free);
+    occupancy.insert(occupancy.end(), moment.occupancy.begin(), moment.occupancy.end());
+  }
+  const auto rows = static_cast<py::ssize_t>(moments.size());
+  return py::dict("samples"_a = array_of(samples), "largest_free"_a = array_of(largest),
+                  "occupancy"_a = py::array_t<Occupancy>({rows, static_cast<py::ssize_t>(classes)}, occupancy.data()));
 }
 
 py::list snapshots_of(const HeapReplay& replay) {
@@ -57,9 +68,10 @@ replay::Progress progress_of(const py::object& callback) {
   };
 }
 
-py::dict replay_on_heap(const Program& program, const HeapChoice& choice, std::uint64_t samples,
-                        const std::vector<std::uint64_t>& snapshot_events, unsigned repeats, const py::object& progress) {
-  const HeapReplayRequest request{choice.options(), samples, snapshot_events, repeats};
+py::dict replay_on_heap(const Program& program, const HeapChoice& choice, unsigned regions, std::uint64_t samples,
+                        const std::vector<std::uint64_t>& snapshot_events, unsigned repeats, std::uint64_t cost_windows,
+                        const py::object& progress) {
+  const HeapReplayRequest request{choice.options(), regions, samples, snapshot_events, repeats, cost_windows};
   HeapReplay result;
   try {
     const replay::Progress report = progress_of(progress);
@@ -68,17 +80,30 @@ py::dict replay_on_heap(const Program& program, const HeapChoice& choice, std::u
   } catch (const replay::HeapNotMade& heap) {
     raise_unless_added(heap.status, heap.bytes, "a heap of ");
   }
-  return py::dict("failures"_a = result.account.failures, "peak_used_bytes"_a = result.account.peak_used,
-                  "peak_held_bytes"_a = result.peak_held, "seconds"_a = result.seconds, "timeline"_a = array_of(result.timeline),
-                  "occupancy"_a = occupancy_of(result), "snapshots"_a = snapshots_of(result), "stats"_a = dict_of(result.stats),
-                  "class_stats"_a = classes_of(result));
+  const std::size_t classes = result.classes.size();
+  return py::dict("failures"_a = result.failures, "peak_used_bytes"_a = result.peaks.used,
+                  "peak_slack_bytes"_a = result.peaks.slack, "peak_live_pages"_a = result.peaks.live_pages,
+                  "peak_held_bytes"_a = result.peak_held, "touched_pages"_a = result.touched_pages, "seconds"_a = result.seconds,
+                  "timeline"_a = moments_of(result.timeline, classes), "at_peak"_a = moments_of(result.at_peak, classes),
+                  "snapshots"_a = snapshots_of(result), "stats"_a = dict_of(result.stats), "class_stats"_a = classes_of(result),
+                  "costs"_a = array_of(result.costs),
+                  "cost_clock"_a = py::make_tuple(result.cost_clock.nanoseconds_per_tick, result.cost_clock.reading_ticks,
+                                                  result.cost_clock.resolution_ticks));
+}
+
+/// The least number of ticks in each bucket of a histogram of costs.
+py::array_t<std::uint64_t> cost_bounds() {
+  std::vector<std::uint64_t> least(replay::cost_buckets);
+  for (unsigned bucket = 0; bucket < replay::cost_buckets; ++bucket) least[bucket] = replay::cost_least(bucket);
+  return array_of(least);
 }
 
 }  // namespace
 
 void bind_replay(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(Event, time, block, size, align, thread, tag, operation);
-  PYBIND11_NUMPY_DTYPE(Sample, event, time, requested, used, held);
+  PYBIND11_NUMPY_DTYPE(Sample, event, time, requested, used, held, slack, failures, live_pages, touched_pages);
+  PYBIND11_NUMPY_DTYPE(CostWindow, event, time, sum, most, counts);
   PYBIND11_NUMPY_DTYPE(Occupancy, total_blocks, used_blocks);
 
   py::class_<Program>(module, "Program", "A trace compiled for replay.")
@@ -98,10 +123,13 @@ void bind_replay(py::module_& module) {
       .def_property_readonly("largest_request", [](const Program& program) { return program.compiler().largest_request(); })
       .def("fileno", &Program::file);
 
-  module.def("replay_on_heap", replay_on_heap, py::arg("program"), py::arg("choice"), py::arg("samples"),
-             py::arg("snapshot_events"), py::arg("repeats"), py::arg("progress"));
+  module.def("replay_on_heap", replay_on_heap, py::arg("program"), py::arg("choice"), py::arg("regions"), py::arg("samples"),
+             py::arg("snapshot_events"), py::arg("repeats"), py::arg("cost_windows"), py::arg("progress"));
   module.attr("event_dtype") = py::dtype::of<Event>();
   module.attr("sample_dtype") = py::dtype::of<Sample>();
+  module.attr("cost_window_dtype") = py::dtype::of<CostWindow>();
+  module.attr("stretch_events") = replay::MappedSteps::stretch;
+  module.attr("cost_bounds") = cost_bounds();
 }
 
 }  // namespace slabheap::python

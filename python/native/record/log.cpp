@@ -15,7 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "record/ticks.hpp"
+#include "clock/ticks.hpp"
 
 namespace slabheap::record {
 namespace {
@@ -83,8 +83,8 @@ RawHeader* start_file() {
   close(file);
   if (header == nullptr) return nullptr;
   header->process = static_cast<std::uint32_t>(getpid());
-  header->start_nanoseconds = monotonic_nanoseconds();
-  header->start_ticks = ticks();
+  header->start_nanoseconds = clock::monotonic_nanoseconds();
+  header->start_ticks = clock::ticks();
   read_command(*header);
   header->magic = raw_magic;
   return header;
@@ -184,7 +184,7 @@ void add(std::uint64_t sequence, RawOperation operation, const void* address, st
   RawSegment& segment = *thread.segment;
   RawEvent& event = segment.events[segment.count];
   event.sequence = sequence;
-  event.ticks = ticks();
+  event.ticks = clock::ticks();
   event.address = reinterpret_cast<std::uintptr_t>(address);
   event.size = size & ((std::size_t{1} << 48) - 1);                                          // no process has more address space
   event.align_shift = static_cast<std::uint8_t>(align > 1 ? std::bit_width(align - 1) : 0);  // rounded up, as memalign does

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "record/ticks.hpp"
+#include "clock/ticks.hpp"
 
 namespace slabheap::record {
 
@@ -38,8 +38,8 @@ unsigned char* map_file(const std::string& path, std::size_t& length) {
 
 /// The rate of the clock, from the time between the recording's start and now: both are of this machine since it was started.
 double rate_since(const RawHeader& header) {
-  const std::uint64_t now_ticks = ticks();
-  const std::uint64_t now = monotonic_nanoseconds();
+  const std::uint64_t now_ticks = clock::ticks();
+  const std::uint64_t now = clock::monotonic_nanoseconds();
   if (now_ticks <= header.start_ticks || now <= header.start_nanoseconds) return 1;
   return static_cast<double>(now - header.start_nanoseconds) / static_cast<double>(now_ticks - header.start_ticks);
 }

@@ -1,8 +1,10 @@
 #include "replay/heap_replay.hpp"
 
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace slabheap::replay {
 namespace {
@@ -12,11 +14,20 @@ struct Destroy {
 };
 using HeapPointer = std::unique_ptr<Heap, Destroy>;
 
-HeapPointer make_heap(const HeapOptions& options) {
+void expect_ok(HeapStatus status, std::size_t bytes) {
+  if (status != HEAP_STATUS_OK) throw HeapNotMade{status, bytes};
+}
+
+/// A heap of as many regions as asked for, all of one length but for what is left over, which the first has.
+HeapPointer make_heap(const HeapReplayRequest& request) {
+  HeapOptions options = request.options;
+  const std::size_t part = options.bytes / request.regions;
+  options.bytes -= part * (request.regions - 1);
   Heap* heap = nullptr;
-  const HeapStatus status = heap_new_with(&options, &heap);
-  if (status != HEAP_STATUS_OK) throw HeapNotMade{status, options.bytes};
-  return HeapPointer{heap};
+  expect_ok(heap_new_with(&options, &heap), options.bytes);
+  HeapPointer made{heap};
+  for (unsigned region = 1; region < request.regions; ++region) expect_ok(heap_add_memory(heap, nullptr, part), part);
+  return made;
 }
 
 /// A slabheap heap as the loop wants it.
@@ -47,22 +58,28 @@ class HeapAllocator {
 /// The measured replay, and what it fills in.
 class Measurement {
  public:
-  Measurement(const HeapReplayRequest& request, std::uint64_t events, HeapReplay& result)
-      : request_{request}, events_{events}, result_{result} {}
+  Measurement(const HeapReplayRequest& request, const Program& program, HeapReplay& result)
+      : request_{request}, events_{program.compiler().events()}, peak_event_{program.compiler().peak_event()}, result_{result} {}
 
   void run(Heap* heap, HeapAllocator& allocator, const Step* steps, Slot* slots, std::uint64_t first, std::uint64_t count) {
     for (std::uint64_t event = first; event < first + count; ++event) {
-      measure_step(allocator, steps[event], slots, result_.account);
+      account_.measure(allocator, steps[event], slots);
       if (next_snapshot_ < request_.snapshot_events.size() && event == request_.snapshot_events[next_snapshot_]) {
         take_snapshot(heap);
       }
-      while (next_sample_ < request_.samples && event == sample_event(next_sample_, request_.samples, events_)) {
-        take_sample(heap, event, steps[event].time);
+      if (event == peak_event_) result_.at_peak.push_back(moment(heap, event, steps[event].time));
+      while (result_.timeline.size() < request_.samples &&
+             event == spread_event(result_.timeline.size(), request_.samples, events_)) {
+        result_.timeline.push_back(moment(heap, event, steps[event].time));
       }
     }
   }
 
   void finish(const Heap* heap) {
+    if (!account_.is_whole()) throw std::bad_alloc{};
+    result_.peaks = account_.peaks();
+    result_.failures = account_.failures();
+    result_.touched_pages = account_.touched_pages();
     result_.stats = heap_stats(heap);
     result_.peak_held = result_.stats.peak_page_bytes + result_.stats.used_metadata_bytes;
     result_.classes.resize(heap_class_count(heap));
@@ -70,16 +87,16 @@ class Measurement {
   }
 
  private:
-  void take_sample(const Heap* heap, std::uint64_t event, std::uint64_t time) {
+  [[nodiscard]] HeapMoment moment(const Heap* heap, std::uint64_t event, std::uint64_t time) const {
     const HeapStats stats = heap_stats(heap);
     const std::uint64_t held = stats.slab_total_bytes + stats.buddy_used_bytes + stats.used_metadata_bytes;
-    result_.timeline.push_back({event, time, result_.account.requested, result_.account.used, held});
+    HeapMoment now{account_.sample(event, time, held), stats.largest_free_bytes, {}};
     for (std::size_t i = 0; i < heap_class_count(heap); ++i) {
       HeapClassStats one{};
       (void)heap_class_stats(heap, i, &one);
-      result_.occupancy.push_back({one.total_blocks, one.used_blocks});
+      now.occupancy.push_back({one.total_blocks, one.used_blocks});
     }
-    ++next_sample_;
+    return now;
   }
 
   void take_snapshot(const Heap* heap) {
@@ -95,53 +112,83 @@ class Measurement {
 
   const HeapReplayRequest& request_;
   std::uint64_t events_;
+  std::uint64_t peak_event_;
   HeapReplay& result_;
-  std::size_t next_sample_ = 0;
+  Account account_;
   std::size_t next_snapshot_ = 0;
+};
+
+/// The replays of a program, one after the other, each on a heap of its own, until progress ends them.
+class Replays {
+ public:
+  Replays(const Program& program, const HeapReplayRequest& request, const Progress& progress)
+      : program_{program}, request_{request}, progress_{progress}, steps_{program.file(), program.compiler().events()} {
+    if (!steps_.is_mapped()) throw std::runtime_error("the program cannot be mapped");
+  }
+
+  void measure(HeapReplay& result) {
+    Measurement measurement{request_, program_, result};
+    once([&](Heap* heap, HeapAllocator& allocator, Slot* slots, std::uint64_t first,
+             std::uint64_t count) { measurement.run(heap, allocator, steps_.begin(), slots, first, count); },
+         [&](Heap* heap) { measurement.finish(heap); });
+  }
+
+  void time(HeapReplay& result) {
+    std::vector<double> seconds;
+    once(
+        [&](Heap*, HeapAllocator& allocator, Slot* slots, std::uint64_t first, std::uint64_t count) {
+          const double start = seconds_now();
+          (void)replay_steps(allocator, steps_.begin() + first, steps_.begin() + first + count, slots);
+          seconds.push_back(seconds_now() - start);
+        },
+        [](Heap*) {});
+    if (is_wanted_) result.seconds.push_back(std::move(seconds));
+  }
+
+  void measure_costs(HeapReplay& result) {
+    std::vector<CostWindow> windows(request_.cost_windows);
+    CostMeter meter{windows.data(), windows.size(), steps_.count()};
+    once([&](Heap*, HeapAllocator& allocator, Slot* slots, std::uint64_t first,
+             std::uint64_t count) { meter.replay(allocator, steps_.begin(), first, first + count, slots); },
+         [](Heap*) {});
+    if (!is_wanted_) return;
+    result.costs = std::move(windows);
+    result.cost_clock = meter.cost_clock();
+  }
+
+  [[nodiscard]] bool is_wanted() const { return is_wanted_; }
+
+ private:
+  template <typename Run, typename Finish>
+  void once(Run run, Finish finish) {
+    const HeapPointer heap = make_heap(request_);
+    HeapAllocator allocator{heap.get()};
+    std::vector<Slot> slots(program_.compiler().slots());
+    is_wanted_ = steps_.in_stretches([&](std::uint64_t first, std::uint64_t count) {
+      run(heap.get(), allocator, slots.data(), first, count);
+      return !progress_ || progress_(done_before_ + first + count);
+    });
+    done_before_ += steps_.count();
+    allocator.expect_none_refused();
+    finish(heap.get());
+  }
+
+  const Program& program_;
+  const HeapReplayRequest& request_;
+  const Progress& progress_;
+  MappedSteps steps_;
+  std::uint64_t done_before_ = 0;
+  bool is_wanted_ = true;
 };
 
 }  // namespace
 
 HeapReplay replay_on_heap(const Program& program, const HeapReplayRequest& request, const Progress& progress) {
-  const MappedSteps steps{program.file(), program.compiler().events()};
-  if (!steps.is_mapped()) throw std::runtime_error("the program cannot be mapped");
   HeapReplay result;
-  const auto is_wanted = [&](std::uint64_t replays_before, std::uint64_t done) {
-    return !progress || progress(replays_before * steps.count() + done);
-  };
-  // On a heap of its own; false if progress ended it.
-  const auto replay = [&](std::uint64_t replays_before, auto run, auto finish) {
-    const HeapPointer heap = make_heap(request.options);
-    HeapAllocator allocator{heap.get()};
-    std::vector<Slot> slots(program.compiler().slots());
-    const bool is_whole = steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
-      run(heap.get(), allocator, slots.data(), first, count);
-      return is_wanted(replays_before, first + count);
-    });
-    allocator.expect_none_refused();
-    finish(heap.get());
-    return is_whole;
-  };
-
-  Measurement measurement{request, steps.count(), result};
-  bool is_whole = replay(
-      0,
-      [&](Heap* heap, HeapAllocator& allocator, Slot* slots, std::uint64_t first, std::uint64_t count) {
-        measurement.run(heap, allocator, steps.begin(), slots, first, count);
-      },
-      [&](Heap* heap) { measurement.finish(heap); });
-  for (unsigned repeat = 0; repeat < request.repeats && is_whole; ++repeat) {
-    double seconds = 0;
-    is_whole = replay(
-        repeat + 1,
-        [&](Heap*, HeapAllocator& allocator, Slot* slots, std::uint64_t first, std::uint64_t count) {
-          const double start = seconds_now();
-          (void)replay_steps(allocator, steps.begin() + first, steps.begin() + first + count, slots);
-          seconds += seconds_now() - start;
-        },
-        [](Heap*) {});
-    if (is_whole) result.seconds.push_back(seconds);
-  }
+  Replays replays{program, request, progress};
+  replays.measure(result);
+  for (unsigned repeat = 0; repeat < request.repeats && replays.is_wanted(); ++repeat) replays.time(result);
+  if (request.cost_windows != 0 && replays.is_wanted()) replays.measure_costs(result);
   return result;
 }
 

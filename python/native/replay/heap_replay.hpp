@@ -4,15 +4,15 @@
 #include <functional>
 #include <vector>
 
-#include "replay/loop.hpp"
+#include "replay/account.hpp"
+#include "replay/costs.hpp"
 #include "replay/mapped_steps.hpp"
 #include "replay/program.hpp"
-#include "replay/sample.hpp"
 #include "slabheap/slabheap.h"
 
 namespace slabheap::replay {
 
-/// A heap could not be made.
+/// A heap could not be made, or a region of it.
 struct HeapNotMade {
   HeapStatus status;
   std::size_t bytes;
@@ -27,27 +27,40 @@ struct Occupancy {
   std::uint64_t used_blocks;
 };
 
+/// What a heap says of itself at an event, and nobody else knows.
+struct HeapMoment {
+  Sample sample;
+  std::uint64_t largest_free;
+  std::vector<Occupancy> occupancy;  // a value for each class
+};
+
 struct HeapReplay {
-  Account account;
+  Peaks peaks{};
   std::uint64_t peak_held = 0;
-  std::vector<Sample> timeline;
-  std::vector<Occupancy> occupancy;             // of each sample, a value for each class
+  std::uint64_t failures = 0;
+  std::uint64_t touched_pages = 0;
+  std::vector<HeapMoment> timeline;
+  std::vector<HeapMoment> at_peak;              // after the event of the peak of requested bytes; none of a program of nothing
   std::vector<std::vector<HeapRun>> snapshots;  // the runs after each of the events asked for
   HeapStats stats{};                            // at the end
   std::vector<HeapClassStats> classes;          // at the end
-  std::vector<double> seconds;                  // of each timed replay
+  std::vector<std::vector<double>> seconds;     // of each timed replay, of each stretch
+  std::vector<CostWindow> costs;
+  CostClock cost_clock{};
 };
 
 /// What to replay, and how often.
 struct HeapReplayRequest {
   HeapOptions options;
+  unsigned regions;  // that the bytes are divided among
   std::uint64_t samples;
   std::vector<std::uint64_t> snapshot_events;  // ascending
   unsigned repeats;
+  std::uint64_t cost_windows;  // 0: costs are not measured
 };
 
-/// Replays the program once measured and `repeats` times timed, each on a heap of its own. Throws HeapNotMade. Ended by
-/// `progress`, it returns what there is.
+/// Replays the program once measured, `repeats` times timed, and once with each call timed, each on a heap of its own. Throws
+/// HeapNotMade. Ended by `progress`, it returns what there is.
 [[nodiscard]] HeapReplay replay_on_heap(const Program& program, const HeapReplayRequest& request, const Progress& progress);
 
 }  // namespace slabheap::replay

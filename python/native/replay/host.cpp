@@ -1,8 +1,8 @@
 // Replays a program on the malloc of its own process, which is that of the system or of whatever library was preloaded, and says
 // what it took. A process of its own, so that nothing else counts, and so that a library that crashes takes nothing with it.
 //
-// Usage: slabheap-replay-host FILE_NUMBER STEPS SLOTS SAMPLES. With samples, the replay is measured; with 0, it is timed. It
-// takes memory from the kernel only, and the same addresses each time.
+// Usage: slabheap-replay-host TASK FILE_NUMBER STEPS SLOTS ROWS PEAK_EVENT. The tasks stand in host_protocol.hpp; ROWS is the
+// number of samples or windows. It takes memory from the kernel only, and the same addresses each time.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -12,8 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "replay/account.hpp"
 #include "replay/host_protocol.hpp"
-#include "replay/loop.hpp"
 #include "replay/mapped_steps.hpp"
 #include "replay/process_malloc.hpp"
 
@@ -51,35 +51,78 @@ void write_all(const void* bytes, std::size_t count) {
   }
 }
 
-void measure(const ProcessMalloc& allocator, const MappedSteps& steps, Slot* slots, std::uint64_t samples) {
-  auto* timeline = static_cast<Sample*>(map_resident(samples * sizeof(Sample)));
+/// What there is to do.
+struct Task {
+  const ProcessMalloc& allocator;
+  const MappedSteps& steps;
+  Slot* slots;
+  std::uint64_t rows;
+  std::uint64_t peak_event;
+};
+
+template <typename Row>
+Row* rows_of(std::uint64_t count) {
+  return static_cast<Row*>(map_resident(count * sizeof(Row)));
+}
+
+template <typename Row>
+void write_answer(const HostAnswer& answer, const Row* rows) {
+  write_all(&answer, sizeof answer);
+  write_all(rows, answer.rows * sizeof(Row));
+}
+
+void measure(const Task& task) {
+  auto* timeline = rows_of<Sample>(task.rows + 1);
+  Sample at_peak{};
   Account account;
   HostAnswer answer{};
   const std::uint64_t before = anonymous_bytes();
-  for (std::uint64_t event = 0; event < steps.count(); ++event) {
-    measure_step(allocator, steps.begin()[event], slots, account);
-    while (answer.samples < samples && event == sample_event(answer.samples, samples, steps.count())) {
-      const std::uint64_t now = anonymous_bytes();
-      const std::uint64_t held = now > before ? now - before : 0;
-      timeline[answer.samples++] = {event, steps.begin()[event].time, account.requested, account.used, held};
-      answer.peak_held = std::max(answer.peak_held, held);
+  const auto sample = [&](std::uint64_t event) {
+    const std::uint64_t now = anonymous_bytes();
+    const std::uint64_t held = now > before ? now - before : 0;
+    answer.peak_held = std::max(answer.peak_held, held);
+    return account.sample(event, task.steps.begin()[event].time, held);
+  };
+  for (std::uint64_t event = 0; event < task.steps.count(); ++event) {
+    account.measure(task.allocator, task.steps.begin()[event], task.slots);
+    if (event == task.peak_event) at_peak = sample(event);
+    while (answer.rows < task.rows && event == spread_event(answer.rows, task.rows, task.steps.count())) {
+      timeline[answer.rows++] = sample(event);
     }
   }
-  answer.failures = account.failures;
-  answer.peak_used = account.peak_used;
-  write_all(&answer, sizeof answer);
-  write_all(timeline, answer.samples * sizeof(Sample));
+  if (!account.is_whole()) _exit(host_no_memory);
+  const Peaks peaks = account.peaks();
+  timeline[answer.rows++] = at_peak;
+  answer.failures = account.failures();
+  answer.peak_used = peaks.used;
+  answer.peak_slack = peaks.slack;
+  answer.peak_live_pages = peaks.live_pages;
+  write_answer(answer, timeline);
 }
 
-void time(const ProcessMalloc& allocator, const MappedSteps& steps, Slot* slots) {
+void time(const Task& task) {
+  auto* seconds = rows_of<double>(task.steps.stretches());
   HostAnswer answer{};
-  (void)steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
+  (void)task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
     const double start = seconds_now();
-    answer.failures += replay_steps(allocator, steps.begin() + first, steps.begin() + first + count, slots);
-    answer.seconds += seconds_now() - start;
+    (void)replay_steps(task.allocator, task.steps.begin() + first, task.steps.begin() + first + count, task.slots);
+    seconds[answer.rows++] = seconds_now() - start;
     return true;
   });
-  write_all(&answer, sizeof answer);
+  write_answer(answer, seconds);
+}
+
+void measure_costs(const Task& task) {
+  auto* windows = rows_of<CostWindow>(task.rows);
+  CostMeter meter{windows, task.rows, task.steps.count()};
+  (void)task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
+    meter.replay(task.allocator, task.steps.begin(), first, first + count, task.slots);
+    return true;
+  });
+  HostAnswer answer{};
+  answer.rows = task.rows;
+  answer.cost_clock = meter.cost_clock();
+  write_answer(answer, windows);
 }
 
 /// Starts this program over without randomized addresses, so that two replays of a program are alike.
@@ -90,22 +133,24 @@ void settle_addresses(char** arguments) {
   execv("/proc/self/exe", arguments);
 }
 
+std::uint64_t number_of(const char* text) { return std::strtoull(text, nullptr, 10); }
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 5) return host_usage;
+  if (count != 7) return host_usage;
   settle_addresses(arguments);
   (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-  const MappedSteps steps{std::atoi(arguments[1]), std::strtoull(arguments[2], nullptr, 10)};
+  const MappedSteps steps{std::atoi(arguments[2]), number_of(arguments[3])};
   if (!steps.is_mapped()) return host_no_program;
   const ProcessMalloc allocator{std::getenv("LD_PRELOAD") != nullptr};
   if (!allocator.is_whole()) return host_no_malloc;
-  auto* slots = static_cast<Slot*>(map_resident(std::strtoull(arguments[3], nullptr, 10) * sizeof(Slot)));
-  const std::uint64_t samples = std::strtoull(arguments[4], nullptr, 10);
-  if (samples != 0) {
-    measure(allocator, steps, slots, samples);
-  } else {
-    time(allocator, steps, slots);
+  auto* slots = rows_of<Slot>(number_of(arguments[4]));
+  const Task task{allocator, steps, slots, number_of(arguments[5]), number_of(arguments[6])};
+  switch (arguments[1][0]) {
+    case host_measure: measure(task); return 0;
+    case host_time: time(task); return 0;
+    case host_cost: measure_costs(task); return 0;
+    default: return host_usage;
   }
-  return 0;
 }

@@ -4,17 +4,26 @@
 
 #include <cstdint>
 
-#include "replay/sample.hpp"
+#include "replay/costs.hpp"
 
 namespace slabheap::replay {
 
-/// What the host answers, followed by `samples` Samples. slabheap/replay.py reads it.
+/// What the host does, by its first argument.
+enum HostTask : char {
+  host_measure = 'm',  // answers with Samples, that of the peak last
+  host_time = 't',     // answers with the seconds of each stretch, doubles
+  host_cost = 'c'      // answers with CostWindows
+};
+
+/// What the host answers, followed by `rows` of what its task says. slabheap/hosting.py reads it.
 struct HostAnswer {
-  std::uint64_t failures;
-  std::uint64_t peak_used;  // of a measured replay, like the next two
+  std::uint64_t rows;
+  std::uint64_t failures;  // of a measured replay, like the next four
+  std::uint64_t peak_used;
+  std::uint64_t peak_slack;
+  std::uint64_t peak_live_pages;
   std::uint64_t peak_held;
-  std::uint64_t samples;
-  double seconds;  // of a timed replay
+  CostClock cost_clock;  // of a replay whose costs were measured
 };
 
 /// How a host ends that cannot answer.

@@ -9,6 +9,8 @@ namespace slabheap::replay {
 
 class MappedSteps {
  public:
+  static constexpr std::uint64_t stretch = 1 << 16;  // steps
+
   /// Maps `count` steps of an open file.
   MappedSteps(int file, std::uint64_t count);
   ~MappedSteps();
@@ -18,6 +20,7 @@ class MappedSteps {
   [[nodiscard]] bool is_mapped() const { return steps_ != nullptr || count_ == 0; }
   [[nodiscard]] const Step* begin() const { return steps_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] std::uint64_t stretches() const { return (count_ + stretch - 1) / stretch; }
 
   /// Calls `run(first, count)` for one stretch of steps after another, each in memory by then, so that nobody is timed while it
   /// waits for them. `run` returns whether to go on; so does this.
@@ -32,8 +35,6 @@ class MappedSteps {
   }
 
  private:
-  static constexpr std::uint64_t stretch = 1 << 16;
-
   void fetch(std::uint64_t first, std::uint64_t count) const;
 
   const Step* steps_ = nullptr;

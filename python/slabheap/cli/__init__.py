@@ -1,15 +1,34 @@
-"""The command line: `slabheap record, info, convert, replay, compare, sweep, optimise`."""
+"""The command line: `slabheap record, replay, compare, sweep, optimise, convert, info, plot, report`."""
 
+import os
+import sys
+
+from slabheap.cli import plots as _plots
+from slabheap.cli import records as _records
+from slabheap.cli import replays as _replays
+from slabheap.cli import reports as _reports
 from slabheap.cli import sweeps as _sweeps
 from slabheap.cli import traces as _traces
 from slabheap.cli.app import app
+from slabheap.cli.console import print_error
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Entry point."""
-    app(prog_name="slabheap")
+    """Entry point. Also sees to output that cannot be written: the commands hear of it too late, or not at all."""
+    try:
+        try:
+            app(prog_name="slabheap")
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try once more when it ends
+        sys.exit(1)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print_error(f"standard output cannot be written: {error}")
+        sys.exit(2)
 
 
-del _sweeps, _traces  # their commands are the app's by now
+del _plots, _records, _replays, _reports, _sweeps, _traces  # their commands are the app's by now

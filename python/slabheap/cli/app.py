@@ -1,24 +1,40 @@
-"""The commands."""
+"""The application: what all commands share but for their output, options first of all."""
 
 from __future__ import annotations
 
 import enum
-import math
+import functools
+import inspect
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 import slabheap
-from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of
-from slabheap.recording import RecordedProcess
-from slabheap.recording import record as record_program
-from slabheap.replaying import Result
-from slabheap.replaying import compare as compare_allocators
-from slabheap.replaying import replay as replay_trace
-from slabheap.trace import Trace
+from slabheap import _core
+from slabheap.cli.console import Shown, errors_end
+from slabheap.events import Events
+from slabheap.formats import open_trace
+from slabheap.trace import compile_trace
 
-__all__ = ["Json", "PageLayerName", "PresetName", "TracePath", "app", "class_list"]
+__all__ = [
+    "Allocators",
+    "Costs",
+    "HeapBytes",
+    "HeapOptions",
+    "Json",
+    "PageBytes",
+    "PresetName",
+    "Repeats",
+    "TracePath",
+    "app",
+    "byte_count",
+    "class_list",
+    "read_program",
+    "takes_heap_options",
+]
 
 app = typer.Typer(
     name="slabheap",
@@ -29,16 +45,30 @@ app = typer.Typer(
     "A first session:\n\n"
     "  slabheap record -o app.trace -- ./app --its-options\n\n"
     "  slabheap info app.trace\n\n"
-    "  slabheap compare app.trace --plot app.png",
+    "  slabheap compare app.trace -a classic -a compact -a system\n\n"
+    "  slabheap sweep app.trace --preset classic,compact --page-bytes 1K,4K -o app.parquet\n\n"
+    "  slabheap optimise app.trace -n 12\n\n"
+    "  slabheap report app.trace -o report.html",
+    epilog="A trace is read from standard input if it is called -, so commands can stand in a pipe. With --json a command prints JSON and "
+    "nothing else on standard output; bars, tables of record, and errors go to standard error.\n\n"
+    "Exit status: 0, done. 2, not done, and the last line of standard error says why: an option, a file, an allocator, no memory. 130, "
+    "ended by Ctrl-C; what was finished is kept. 1, whoever reads the output has gone, or slabheap itself is at fault and shows where. "
+    "record ends as the program did, with 128 and its number if that was a signal.\n\n"
+    "slabheap --install-completion teaches the shell to complete commands and options.",
 )
 
-TracePath = Annotated[Path, typer.Argument(help="A trace of any format; - for standard input.", metavar="TRACE")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
-Repeats = Annotated[int, typer.Option(help="Timed replays; the median counts.", min=0)]
-HeapBytes = Annotated[int | None, typer.Option("--bytes", help="Bytes of the heap; eight times the peak unless given.")]
-Classes = Annotated[str | None, typer.Option(help="Block sizes of the classes, as 64,128,256.")]
-SetBlocks = Annotated[int | None, typer.Option(help="Blocks that a set aims at, 1 to 64.")]
-PageBytes = Annotated[int | None, typer.Option(help="Bytes of a page, a power of two, 512 to 65536.")]
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"slabheap {slabheap.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    del version  # its callback has seen to it
 
 
 class PresetName(enum.StrEnum):
@@ -55,190 +85,115 @@ class PageLayerName(enum.StrEnum):
     BEST_FIT = "best_fit"
 
 
-Pages = Annotated[PageLayerName | None, typer.Option(help="The page layer; the preset's unless given.")]
+class FreedRunsName(enum.StrEnum):
+    """What becomes of freed runs."""
+
+    KEPT = "kept"
+    MERGED = "merged"
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def byte_count(text: str) -> int:
+    """Bytes as they are given on the command line: 65536, 64K, 16M, 2G; KiB, MiB, GiB are the same.
+
+    Raises:
+        typer.BadParameter: It is no such number.
+    """
+    number, unit = text.upper().removesuffix("IB").removesuffix("B"), ""
+    if number and number[-1] in _UNITS:
+        number, unit = number[:-1], number[-1]
+    if not number.isascii() or not number.isdigit():
+        raise typer.BadParameter(f"{text!r} is no number of bytes, such as 65536, 64K, 16M or 2G")
+    return int(number) * _UNITS[unit]
+
+
+TracePath = Annotated[Path, typer.Argument(help="A trace of any format; - for standard input.", metavar="TRACE")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
+Repeats = Annotated[int, typer.Option(help="Timed replays; the median counts. 0 leaves times out.", min=0)]
+Costs = Annotated[bool, typer.Option(help="Time each call in one replay more, for percentiles.")]
+Allocators = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allocator",
+        "-a",
+        help="classic, compact, system, or the path of a shared library with malloc. Repeatable; the first three unless given.",
+        autocompletion=lambda: ["classic", "compact", "system"],
+    ),
+]
+HeapBytes = Annotated[
+    int | None,
+    typer.Option("--bytes", parser=byte_count, metavar="BYTES", help="Bytes of the heap, as 64M; eight times the peak unless given."),
+]
+PageBytes = Annotated[int | None, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes of a page, a power of two, 512 to 64K.")]
 
 
 def class_list(text: str) -> list[int]:
-    """Block sizes as they are given on the command line."""
+    """Block sizes as they are given on the command line.
+
+    Raises:
+        ValueError: They are none.
+    """
     try:
         return [int(size) for size in text.split(",")]
     except ValueError:
         raise ValueError(f"classes must be numbers with commas between them, not {text!r}") from None
 
 
-def _options(
-    heap_bytes: int | None, classes: str | None, set_blocks: int | None, page_bytes: int | None, pages: PageLayerName | None
-) -> dict[str, Any]:
-    """The options that were given, as `replay` takes them."""
-    given = {
-        "bytes": heap_bytes,
-        "classes": class_list(classes) if classes else None,
-        "set_blocks": set_blocks,
-        "page_bytes": page_bytes,
-        "pages": pages.value if pages else None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+#: What a command is given of the options of a heap, as `replay` takes them.
+HeapOptions: TypeAlias = dict[str, Any]
+
+# By the names that `replay` has for them.
+_HEAP_OPTIONS: dict[str, Any] = {
+    "preset": Annotated[PresetName | None, typer.Option(help="The preset of slabheap.")],
+    "bytes": HeapBytes,
+    "regions": Annotated[int | None, typer.Option(help="How many regions the bytes are divided among, 1 to 64; 1 unless given.")],
+    "classes": Annotated[str | None, typer.Option(help="Block sizes of the classes, as 64,128,256.")],
+    "set_blocks": Annotated[int | None, typer.Option(help="Blocks that a set aims at, 1 to 64.")],
+    "page_bytes": PageBytes,
+    "pages": Annotated[PageLayerName | None, typer.Option(help="The page layer; the preset's unless given.")],
+    "freed_runs": Annotated[
+        FreedRunsName | None, typer.Option(help="Whether freed runs are kept a while or merged at once; kept unless given.")
+    ],
+}
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
-def record(
-    command: Annotated[list[str], typer.Argument(help="The program and its arguments, behind --.", metavar="-- PROGRAM ...")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The trace to write.")],
-    follow: Annotated[bool, typer.Option(help="Keep the traces of programs that it starts, too.")] = True,
-    scratch: Annotated[
-        Path | None, typer.Option(help="A folder with room for 32 bytes a call while it runs; that of the trace unless given.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Run a program and write a trace of its allocations. Ends with the program's exit status.
-
-    The program is any that is dynamically linked; nothing of it is changed. Programs that it starts have traces of their own, beside
-    the first, named after their process.
-
-    Python keeps small objects to itself; PYTHONMALLOC=malloc lets them be seen:
-
-      PYTHONMALLOC=malloc slabheap record -o app.trace -- python3 app.py
-    """
-    with errors_end(), shown_progress() as progress:
-        recorded = record_program(command, output, follow=follow, scratch=scratch, progress=progress)
-    processes = ([recorded.main] if recorded.main else []) + recorded.others
-    if as_json:
-        print_json({"status": recorded.status, "processes": processes})
-    elif processes:
-        err.print(table_of("Recorded", ["trace", "program", "events", "lost"], [_process_row(p) for p in processes]))
-    if recorded.main is None:
-        err.print("slabheap: the program made no call of malloc that could be seen; is it statically linked?")
-    raise typer.Exit(recorded.status if recorded.status >= 0 else 128 - recorded.status)
+def _plain(name: str, value: Any) -> Any:
+    """An option as `replay` takes it."""
+    if name == "classes":
+        return class_list(value)
+    return value.value if isinstance(value, enum.Enum) else value
 
 
-def _process_row(process: RecordedProcess) -> list[str]:
-    name = Path(process.command[0]).name if process.command else "?"
-    return [str(process.path), name, f"{process.events:,}", f"{process.lost:,}"]
+def takes_heap_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command each option of a heap in the place of its parameter `options`, which gets those that were given."""
+
+    @functools.wraps(command)
+    def told(**arguments: Any) -> None:
+        given = {name: arguments.pop(name) for name in _HEAP_OPTIONS}
+        with errors_end():
+            options = {name: _plain(name, value) for name, value in given.items() if value is not None}
+        command(**arguments, options=options)
+
+    signature = inspect.signature(command, eval_str=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    options = [inspect.Parameter(name, kind, default=None, annotation=each) for name, each in _HEAP_OPTIONS.items()]
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters += options if parameter.name == "options" else [parameter.replace(kind=kind)]
+    told.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    told.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return told
 
 
-# Bytes are peaks; the ratio is that of the bytes held to those requested.
-_RESULT_COLUMNS = ["allocator", "Mops/s", "requested", "used", "held", "ratio", "failures"]
+def read_program(trace: Path, progress: Shown) -> _core.Program:
+    """The trace compiled for replay, as a stream: neither it nor the program need fit into memory."""
+    with open_trace(trace) as reader:
 
+        def told() -> Iterator[Events]:
+            for chunk in reader:
+                progress("reading", *reader.progress)
+                yield chunk
 
-def _result_row(result: Result) -> list[str]:
-    return [
-        result.label,
-        f"{result.operations_per_second / 1e6:.1f}" if math.isfinite(result.operations_per_second) else "not timed",
-        bytes_cell(result.peak_requested_bytes),
-        bytes_cell(result.peak_used_bytes),
-        bytes_cell(result.peak_held_bytes),
-        f"{result.peak_held_bytes / max(1, result.peak_requested_bytes):.2f}",
-        f"{result.failures:,}",
-    ]
-
-
-def _json_number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _result_json(result: Result) -> dict[str, Any]:
-    return {
-        "allocator": result.allocator,
-        "options": result.options,
-        "events": result.events,
-        "seconds": _json_number(result.seconds),
-        "operations_per_second": _json_number(result.operations_per_second),
-        "peak_requested_bytes": result.peak_requested_bytes,
-        "peak_used_bytes": result.peak_used_bytes,
-        "peak_held_bytes": result.peak_held_bytes,
-        "failures": result.failures,
-        "class_stats": result.class_stats,
-    }
-
-
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path)
-    err.print(f"wrote {path}")
-
-
-@app.command()
-def replay(
-    trace: TracePath,
-    allocator: Annotated[str, typer.Option(help="slabheap, system, or the path of a shared library with malloc.")] = "slabheap",
-    preset: Annotated[PresetName | None, typer.Option(help="The preset of slabheap.")] = None,
-    heap_bytes: HeapBytes = None,
-    classes: Classes = None,
-    set_blocks: SetBlocks = None,
-    page_bytes: PageBytes = None,
-    pages: Pages = None,
-    repeats: Repeats = 3,
-    timeline: Annotated[Path | None, typer.Option(help="Draw bytes over time into this PNG.")] = None,
-    page_map: Annotated[Path | None, typer.Option("--map", help="Draw the heap's pages at the peak into this PNG.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Replay a trace on one allocator, and draw what it did.
-
-    slabheap replay app.trace --preset compact --timeline time.png --map pages.png
-
-    slabheap replay app.trace --classes 32,64,128,512,4096 --pages best_fit
-    """
-    with errors_end(), shown_progress() as progress:
-        options = _options(heap_bytes, classes, set_blocks, page_bytes, pages)
-        if preset is not None:
-            options["preset"] = preset.value
-        loaded = Trace.load(trace)
-        result = replay_trace(
-            loaded, allocator, repeats=repeats, progress=lambda done, total: progress("replaying", done, total), **options
-        )
-        if page_map is not None and not result.snapshots:
-            raise ValueError(
-                "there are no events to draw a map of" if allocator == "slabheap" else "only slabheap knows its pages; leave out --map"
-            )
-    if as_json:
-        print_json(_result_json(result))
-    else:
-        out.print(table_of(f"{len(loaded):,} events", _RESULT_COLUMNS, [_result_row(result)]))
-        if result.class_stats:
-            rows = [
-                [f"{c.block_size:,}", f"{c.allocations:,}", f"{c.used_blocks:,}", f"{c.total_blocks:,}", f"{c.sets:,}"]
-                for c in result.class_stats
-            ]
-            out.print(table_of("Size classes at the end", ["block", "allocations", "used", "blocks", "sets"], rows))
-    with errors_end():
-        if timeline is not None:
-            _save(slabheap.plot.timeline(result), timeline)
-        if page_map is not None:
-            event, runs = next(iter(result.snapshots.items()))
-            _save(slabheap.plot.page_map(runs, f"Pages after event {event:,}, at the peak, {result.label}"), page_map)
-
-
-@app.command()
-def compare(
-    trace: TracePath,
-    allocators: Annotated[
-        list[str] | None,
-        typer.Option("--allocator", "-a", help="classic, compact, system, or the path of a shared library with malloc. Repeatable."),
-    ] = None,
-    heap_bytes: HeapBytes = None,
-    repeats: Repeats = 3,
-    picture: Annotated[Path | None, typer.Option("--plot", help="Draw the comparison into this PNG.")] = None,
-    timeline: Annotated[Path | None, typer.Option(help="Draw what each holds over time into this PNG.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Replay a trace on several allocators and put them side by side.
-
-    slabheap compare app.trace
-
-    slabheap compare app.trace -a compact -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --plot all.png
-    """
-    with errors_end(), shown_progress() as progress:
-        chosen = allocators or ["classic", "compact", "system"]
-        options = {} if heap_bytes is None else {"bytes": heap_bytes}
-        loaded = Trace.load(trace)
-        results = compare_allocators(
-            loaded, chosen, repeats=repeats, progress=lambda done, total: progress("replaying", done, total), **options
-        )
-    if as_json:
-        print_json([_result_json(result) for result in results])
-    else:
-        out.print(table_of(f"{len(loaded):,} events", _RESULT_COLUMNS, [_result_row(result) for result in results]))
-    with errors_end():
-        if picture is not None:
-            _save(slabheap.plot.comparison(results, f"{trace.name}: {len(loaded):,} events"), picture)
-        if timeline is not None:
-            _save(slabheap.plot.timeline(results), timeline)
+        return compile_trace(told(), folder=tempfile.gettempdir())

@@ -5,27 +5,44 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from slabheap.errors import HeapError
 
-__all__ = ["Shown", "bytes_cell", "err", "errors_end", "out", "print_json", "shown_progress", "table_of"]
+__all__ = [
+    "INTERRUPTED",
+    "Shown",
+    "err",
+    "errors_end",
+    "out",
+    "print_error",
+    "print_json",
+    "shown_progress",
+    "table_of",
+]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -33,29 +50,58 @@ err = Console(stderr=True, highlight=False)
 Shown = Callable[[str, int, int], None]
 
 
+def print_error(text: str) -> None:
+    """A line on the standard error stream that says what went wrong."""
+    err.print(f"[bold red]slabheap:[/] {escape(text)}", soft_wrap=True)
+
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
 @contextlib.contextmanager
-def errors_end() -> Iterator[None]:
-    """Turns what a user can do something about into a line on the standard error stream and exit status 2."""
+def errors_end(kept: Path | None = None) -> Iterator[None]:
+    """Turns what a user can do something about into a line on the standard error stream and exit status 2.
+
+    Ctrl-C becomes a line and exit status 130.
+
+    Args:
+        kept: The file that has what was finished before.
+    """
     try:
         yield
+    except KeyboardInterrupt:
+        # The same command goes on from the file; without one, nothing is kept.
+        rest = f"; what is finished is in {kept}, and the same command goes on from there" if kept is not None and kept.exists() else ""
+        print_error(f"interrupted{rest}")
+        raise typer.Exit(INTERRUPTED) from None
     except (ValueError, OSError, MemoryError, RuntimeError, HeapError) as error:
-        err.print(f"[bold red]slabheap:[/] {escape(str(error))}", soft_wrap=True)
+        print_error(str(error) or type(error).__name__)
         raise typer.Exit(2) from None
+
+
+class _Rate(ProgressColumn):
+    """How much is done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, once it is known."""
+        rate = task.finished_speed or task.speed
+        return Text("" if not rate else f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s", style="progress.data.speed")
 
 
 @contextlib.contextmanager
 def shown_progress() -> Iterator[Shown]:
-    """A function (what is done, steps done, all steps or 0) that draws a bar, on a terminal only."""
+    """A function (what is done, steps done, all steps or 0) that draws a bar with rate and time left, on a terminal only."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        TaskProgressColumn(show_speed=True),
+        TaskProgressColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:
             if what not in tasks:
@@ -65,24 +111,14 @@ def shown_progress() -> Iterator[Shown]:
         yield show
 
 
-def bytes_cell(value: int) -> str:
-    """Bytes for a table: "12.3 MiB"."""
-    number = float(value)
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1024:
-            return f"{int(number)} B" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.2f} GiB"
-
-
-def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    """A table whose first column is text and whose others are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Group:
+    """A table whose first column is text and whose others are numbers, below its title."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
-    return table
+    return Group(Text(title, style="bold"), table, "")
 
 
 def print_json(content: Any) -> None:

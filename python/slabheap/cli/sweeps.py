@@ -2,118 +2,226 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import pandas as pd
 import typer
 
 import slabheap
-from slabheap.classes import Weight, rounded_bytes, size_histogram
-from slabheap.cli.app import Json, PageLayerName, PresetName, TracePath, app, class_list
-from slabheap.cli.console import bytes_cell, err, errors_end, out, print_json, shown_progress, table_of
+from slabheap.classes import rounded_bytes, size_histogram
+from slabheap.cli.app import (
+    Costs,
+    Json,
+    PageBytes,
+    PresetName,
+    TracePath,
+    app,
+    byte_count,
+    class_list,
+)
+from slabheap.cli.console import err, errors_end, out, print_error, print_json, shown_progress, table_of
+from slabheap.results import allocator_label
+from slabheap.texts import bytes_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["optimise", "sweep"]
 
+_DEFAULT = "default"
 
-def _grid(**axes: list[Any] | None) -> dict[str, list[Any]]:
+Value = TypeVar("Value")
+
+
+def _values(texts: Sequence[str] | None, read: Callable[[str], Value]) -> list[Value | None]:
+    """The values of an axis, some with commas between them; "default" is what there is without the option."""
+    return [None if text == _DEFAULT else read(text) for texts_of_one in texts or () for text in texts_of_one.split(",")]
+
+
+def _number(name: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError(f"{name} must be numbers with commas between them, or {_DEFAULT}, not {text!r}") from None
+
+    return read
+
+
+def _grid(**axes: list[Any]) -> dict[str, list[Any]]:
     return {axis: values for axis, values in axes.items() if values}
 
 
-def _row(row: pd.Series[Any]) -> list[str]:
-    if pd.notna(row["error"]):
-        return [row["label"], "", "", "", "", row["error"]]
-    rate = row["operations_per_second"]
-    return [
-        row["label"],
-        "not timed" if pd.isna(rate) else f"{rate / 1e6:.1f}",
-        bytes_cell(row["peak_used_bytes"]),
-        bytes_cell(row["peak_held_bytes"]),
-        f"{row['held_ratio']:.3f}",
-        f"{row['failures']:,}",
-    ]
+@contextlib.contextmanager
+def _executor_at(scheduler: str | None) -> Iterator[Executor | None]:
+    """What runs on the cluster of a scheduler of dask; none if none is named."""
+    if scheduler is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("a sweep on a cluster needs dask: pip install 'slabheap[all]'") from None
+    with Client(scheduler, timeout=10, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        yield client.get_executor()
+
+
+#: What columns of a sweep are called where there is little room.
+_AXES = {
+    "allocator": "allocator",
+    "preset": "preset",
+    "classes": "classes",
+    "set_blocks": "set",
+    "page_bytes": "page",
+    "pages": "layer",
+    "freed_runs": "freed runs",
+    "bytes": "bytes",
+    "regions": "regions",
+    "repeat": "repeat",
+}
+
+
+def _axis_text(axis: str, value: Any) -> str:
+    if axis == "allocator":
+        return allocator_label(value, {}) if value != "slabheap" else value
+    return bytes_text(value) if axis in ("bytes", "page_bytes") else str(value)
+
+
+def _print_rows(frame: pd.DataFrame) -> None:
+    """The rows, that which holds least first, with a column for each axis that varies."""
+    axes = [axis for axis in _AXES if frame[axis].nunique(dropna=False) > 1] or ["label"]
+    rows = []
+    for _, row in frame.sort_values("peak_held_bytes", kind="stable").iterrows():
+        missing = row.isna()
+        cells = ["-" if missing[axis] else _axis_text(axis, row[axis]) for axis in axes]
+        if missing["error"]:
+            rate = "not timed" if missing["operations_per_second"] else f"{row['operations_per_second'] / 1e6:.1f}"
+            ratio = f"{row['held_ratio']:.3f}"
+            cells += [rate, bytes_text(row["peak_used_bytes"]), bytes_text(row["peak_held_bytes"]), ratio, f"{row['failures']:,}"]
+        else:
+            cells += ["", "", "", "", "error"]
+        rows.append(cells)
+    columns = [*(_AXES.get(axis, axis) for axis in axes), "Mops/s", "used", "held", "ratio", "failures"]
+    out.print(table_of(f"{len(frame):,} rows", columns, rows))
+    for _, row in frame[frame["error"].notna()].iterrows():
+        print_error(f"{row['label']}: {row['error']}")
 
 
 @app.command()
 def sweep(
     trace: TracePath,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep the rows in this Parquet file, and go on from it.")] = None,
-    allocator: Annotated[list[str] | None, typer.Option("--allocator", "-a", help="As for compare. Repeatable.")] = None,
-    preset: Annotated[list[PresetName] | None, typer.Option(help="Repeatable.")] = None,
-    classes: Annotated[list[str] | None, typer.Option(help="Block sizes, as 64,128,256. Repeatable.")] = None,
-    set_blocks: Annotated[list[int] | None, typer.Option(help="Blocks that a set aims at. Repeatable.")] = None,
-    page_bytes: Annotated[list[int] | None, typer.Option(help="Bytes of a page. Repeatable.")] = None,
-    pages: Annotated[list[PageLayerName] | None, typer.Option(help="The page layer. Repeatable.")] = None,
-    heap_bytes: Annotated[list[int] | None, typer.Option("--bytes", help="Bytes of the heap. Repeatable.")] = None,
+    allocators: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allocator",
+            "-a",
+            help="classic, compact, system, or the path of a shared library with malloc. Repeatable; slabheap unless given.",
+            autocompletion=lambda: ["classic", "compact", "system"],
+        ),
+    ] = None,
+    preset: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="classic, compact.")] = None,
+    classes: Annotated[list[str] | None, typer.Option(help="Block sizes of one list, as 64,128,256. Repeatable.")] = None,
+    set_blocks: Annotated[list[str] | None, typer.Option(metavar="N,...", help="Blocks that a set aims at.")] = None,
+    page_bytes: Annotated[list[str] | None, typer.Option(metavar="BYTES,...", help="Bytes of a page, as 1K,4K.")] = None,
+    pages: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="buddy, best_fit.")] = None,
+    freed_runs: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="kept, merged.")] = None,
+    heap_bytes: Annotated[list[str] | None, typer.Option("--bytes", metavar="BYTES,...", help="Bytes of the heap, as 16M,64M.")] = None,
+    regions: Annotated[list[str] | None, typer.Option(metavar="N,...", help="How many regions the bytes are divided among.")] = None,
     repeats: Annotated[int, typer.Option(help="Timed replays of each point; 0 leaves times out.", min=0)] = 1,
+    costs: Costs = True,
     jobs: Annotated[int | None, typer.Option(help="Points at the same time; as many as there are cores unless given.", min=1)] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on the cluster of this scheduler of dask, as tcp://host:8786.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Replay a trace with every combination of options, on all cores, the one that holds least first.
+    """Replay a trace with every combination of options, on all cores or a cluster, the one that holds least first.
 
-    slabheap sweep app.trace --preset classic --preset compact --page-bytes 1024 --page-bytes 4096 -o sweep.parquet
+    slabheap sweep app.trace --preset classic,compact --page-bytes 1K,4K --set-blocks 16,64 -o sweep.parquet
 
-    Points run side by side, so their times are those of a busy machine; --jobs 1 times them alone. Ctrl-C leaves what is finished in the
-    file, and the same command goes on from there.
+    slabheap sweep app.trace -a classic -a compact -a system --jobs 1 --repeats 5
+
+    slabheap sweep /shared/app.trace --classes default --classes 32,64,512 --scheduler tcp://10.0.0.1:8786
+
+    The word default stands for what there is without the option. Points run side by side, so their times are those of a busy
+    machine; --jobs 1 times them alone. Ctrl-C leaves what is finished in the file, and the same command goes on from there.
     """
-    with errors_end(), shown_progress() as progress:
+    if jobs is not None and scheduler is not None:
+        raise typer.BadParameter("it is the cluster's workers that run points; leave out --jobs or --scheduler")
+    with errors_end(kept=output), shown_progress() as progress, _executor_at(scheduler) as executor:
         grid = _grid(
-            allocator=allocator,
-            preset=[name.value for name in preset or []],
-            classes=[class_list(sizes) for sizes in classes or []],
-            set_blocks=set_blocks,
-            page_bytes=page_bytes,
-            pages=[name.value for name in pages or []],
-            bytes=heap_bytes,
+            allocator=list(allocators or ()),
+            preset=_values(preset, str),
+            classes=[None if sizes == _DEFAULT else class_list(sizes) for sizes in classes or ()],
+            set_blocks=_values(set_blocks, _number("set_blocks")),
+            page_bytes=_values(page_bytes, byte_count),
+            pages=_values(pages, str),
+            freed_runs=_values(freed_runs, str),
+            bytes=_values(heap_bytes, byte_count),
+            regions=_values(regions, _number("regions")),
         )
         frame = slabheap.sweep(
-            Path(trace),
+            trace,
             grid,
+            executor=executor,
             jobs=jobs,
             repeats=repeats,
+            costs=costs and repeats > 0,
             output=output,
             progress=lambda done, total: progress("sweeping", done, total),
         )
     if as_json:
         print_json(frame.astype(object).where(frame.notna(), None).to_dict("records"))
         return
-    columns = ["point", "Mops/s", "used", "held", "ratio", "failures"]
-    ordered = frame.sort_values("peak_held_bytes", kind="stable")
-    out.print(table_of(f"{len(frame):,} rows", columns, [_row(row) for _, row in ordered.iterrows()]))
+    _print_rows(frame)
     if output is not None:
         err.print(f"the rows are in {output}")
+
+
+class WeightName(enum.StrEnum):
+    """What the best classes are best for."""
+
+    PEAK = "peak"
+    REQUESTS = "requests"
 
 
 @app.command()
 def optimise(
     trace: TracePath,
-    count: Annotated[int, typer.Option("--count", "-n", help="The most classes.")] = 7,
-    weight: Annotated[str, typer.Option(help='"peak": the blocks live at the peak; "requests": every request.')] = "peak",
-    largest: Annotated[int, typer.Option(help="Larger requests go to whole pages.")] = 4096,
+    count: Annotated[int, typer.Option("--count", "-n", help="The most classes, 1 to 128.")] = 7,
+    weight: Annotated[WeightName, typer.Option(help="What counts: the blocks live at the peak, or every request.")] = WeightName.PEAK,
+    largest: Annotated[
+        int | None,
+        typer.Option(parser=byte_count, metavar="BYTES", help="Larger requests go to whole pages; at most 64K, 4K unless given."),
+    ] = None,
+    page_bytes: PageBytes = None,
     as_json: Json = False,
 ) -> None:
-    """Find the size classes that round a trace's requests up to the fewest bytes.
+    """Find the size classes that round a trace's requests up to the fewest bytes. No list of as many classes takes fewer.
 
     slabheap optimise app.trace -n 12
 
     slabheap replay app.trace --classes $(slabheap optimise app.trace -n 12 --json | jq -r '.classes | join(",")')
     """
-    with errors_end():
-        loaded = slabheap.Trace.load(trace)
-        chosen: Weight = "requests" if weight == "requests" else "peak"
-        if weight != chosen:
-            raise ValueError(f'weight must be "peak" or "requests", not {weight!r}')
-        best = slabheap.optimise_classes(loaded, count, weight=chosen, largest=largest)
-        histogram = size_histogram(loaded, chosen, largest)
+    with errors_end(), shown_progress() as progress:
+        loaded = slabheap.Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
+        most, page = (4096 if given is None else given for given in (largest, page_bytes))
+        best = slabheap.optimise_classes(loaded, count, weight=weight.value, largest=most, page_bytes=page)
+        histogram = size_histogram(loaded, weight.value, largest=most, page_bytes=page)
         lists = {f"best {len(best)}": best}
-        for preset in ("classic", "compact"):
-            with slabheap.Heap(1 << 20, preset=preset) as heap:
-                lists[preset] = [stats.block_size for stats in heap.class_stats()]
-    bare = int((histogram[0] * histogram[1]).sum())
-    rounded = {name: rounded_bytes(histogram, sizes) for name, sizes in lists.items()}
+        for preset in PresetName:
+            with slabheap.Heap(1 << 20, preset=preset.value) as heap:
+                lists[preset.value] = [stats.block_size for stats in heap.class_stats()]
+    bare = histogram.total_bytes
+    rounded = {name: rounded_bytes(histogram, sizes, page_bytes=page) for name, sizes in lists.items()}
     if as_json:
         print_json({"classes": best, "requested_bytes": bare, "rounded_bytes": rounded})
         return
-    rows = [[name, f"{len(sizes)}", bytes_cell(rounded[name]), f"{rounded[name] / max(1, bare):.3f}"] for name, sizes in lists.items()]
-    out.print(table_of(f"{bytes_cell(bare)} asked for in blocks of at most {largest:,} bytes", ["classes", "count", "used", "ratio"], rows))
+    rows = [[name, f"{len(sizes)}", bytes_text(rounded[name]), f"{rounded[name] / max(1, bare):.3f}"] for name, sizes in lists.items()]
+    out.print(table_of(f"{bytes_text(bare)} asked for in blocks of at most {most:,} bytes", ["classes", "count", "used", "ratio"], rows))
     out.print(f"--classes {','.join(map(str, best))}", soft_wrap=True)

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace slabheap::record {
+namespace slabheap::clock {
 
 [[nodiscard]] inline std::uint64_t monotonic_nanoseconds() {
   timespec now{};
@@ -26,4 +26,20 @@ namespace slabheap::record {
 #endif
 }
 
-}  // namespace slabheap::record
+/// The same, read after all that stands before it is done and before anything behind it begins: what lies between two readings
+/// is what they time.
+[[nodiscard]] inline std::uint64_t ordered_ticks() {
+#if defined(__x86_64__)
+  __builtin_ia32_lfence();
+  const std::uint64_t now = ticks();
+  __builtin_ia32_lfence();
+  return now;
+#elif defined(__aarch64__)
+  __asm__ volatile("isb" ::: "memory");
+  return ticks();
+#else
+  return ticks();
+#endif
+}
+
+}  // namespace slabheap::clock

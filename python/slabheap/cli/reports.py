@@ -1,0 +1,56 @@
+"""The command that writes a page about a comparison: report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import slabheap
+from slabheap.cli.app import Allocators, HeapBytes, Repeats, TracePath, app
+from slabheap.cli.console import err, errors_end, shown_progress
+from slabheap.cli.drawing import expect_file
+from slabheap.cli.replays import compared
+from slabheap.trace import Trace
+
+__all__ = ["report"]
+
+
+@app.command()
+def report(
+    trace: TracePath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write; - for standard output.")],
+    allocators: Allocators = None,
+    heap_bytes: HeapBytes = None,
+    repeats: Repeats = 3,
+    frames: Annotated[int, typer.Option(help="Maps of the pages of each slabheap.", min=1)] = 8,
+    title: Annotated[str, typer.Option(help="What to write above it; the program unless given.")] = "",
+) -> None:
+    """Compare allocators on one page of HTML that opens from disk: sortable tables, every picture, and how it was made.
+
+    slabheap report app.trace -o report.html
+
+    slabheap report app.trace -a compact -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --repeats 5 -o report.html
+    """
+    to_file = str(output) != "-"
+    with errors_end(), shown_progress() as progress:
+        if to_file:
+            expect_file(output, (".html", ".htm"))
+        loaded = Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
+        moments = slabheap.plot.moments(loaded, frames)
+        results = compared(loaded, allocators, heap_bytes, progress, repeats=repeats, snapshot_events=moments)
+        page = slabheap.report(
+            loaded,
+            results,
+            output if to_file else None,
+            title=title,
+            command=shlex.join(["slabheap", *sys.argv[1:]]),
+            progress=lambda done, total: progress("drawing", done, total),
+        )
+    if to_file:
+        err.print(f"wrote {output}")
+    else:
+        sys.stdout.write(page)

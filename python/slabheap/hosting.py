@@ -1,0 +1,97 @@
+"""Replay in a process of its own, on whatever malloc that process has: the system's, or that of a preloaded library."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from slabheap import _core
+
+__all__ = ["Host", "Measured"]
+
+_HOST = Path(__file__).parent / "bin" / "slabheap-replay-host"
+_ANSWER = struct.Struct("<QQQQQQddQ")  # HostAnswer
+_ENDS = {
+    3: "the system gave it no memory",
+    4: "the kernel gave it no figures",
+    6: "the program could not be mapped",
+    7: "the library has no malloc and free",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answer:
+    """What a host said; HostAnswer in the native sources."""
+
+    rows: int
+    failures: int
+    peak_used_bytes: int
+    peak_slack_bytes: int
+    peak_live_pages: int
+    peak_held_bytes: int
+    nanoseconds_per_tick: float
+    reading_ticks: float
+    resolution_ticks: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What a measured replay found: `answer` has the peaks, `timeline` the samples, `at_peak` that of the peak, if there was an event."""
+
+    answer: _Answer
+    timeline: npt.NDArray[np.void]
+    at_peak: np.void | None
+
+
+class Host:
+    """Replays of a program on an allocator: "system", or the path of a library.
+
+    Raises:
+        FileNotFoundError: There is no such library.
+    """
+
+    def __init__(self, program: _core.Program, allocator: str) -> None:
+        if allocator != "system":
+            if not Path(allocator).is_file():
+                raise FileNotFoundError(f"there is no allocator {allocator!r}: not slabheap, not system, and not the path of a library")
+            allocator = str(Path(allocator).resolve())
+        self.program = program
+        self.allocator = allocator
+
+    def measure(self, samples: int) -> Measured:
+        """A measured replay with so many samples."""
+        answer, rows = self._run("m", min(samples, self.program.events))
+        timeline = np.frombuffer(rows, _core.sample_dtype)
+        return Measured(answer, timeline[:-1], timeline[-1] if self.program.events else None)
+
+    def time(self) -> npt.NDArray[np.float64]:
+        """The seconds of each stretch of a timed replay."""
+        return np.frombuffer(self._run("t", 0)[1], np.float64)
+
+    def measure_costs(self, windows: int) -> tuple[npt.NDArray[np.void], float, float, int]:
+        """What `Costs` is made of, from a replay in which each call is timed."""
+        answer, rows = self._run("c", windows)
+        return np.frombuffer(rows, _core.cost_window_dtype), answer.nanoseconds_per_tick, answer.reading_ticks, answer.resolution_ticks
+
+    def _run(self, task: str, rows: int) -> tuple[_Answer, bytes]:
+        """The answer of a host process, and the rows behind it."""
+        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        if self.allocator != "system":
+            environment["LD_PRELOAD"] = self.allocator
+        program = self.program
+        numbers = (program.fileno(), program.events, program.slots, rows, program.peak_event)
+        arguments = [str(_HOST), task, *map(str, numbers)]
+        host = subprocess.run(arguments, env=environment, capture_output=True, pass_fds=(program.fileno(),), check=False)
+        errors = host.stderr.decode(errors="replace").strip()
+        if "from LD_PRELOAD cannot be preloaded" in errors:
+            raise RuntimeError(f"{self.allocator} could not be preloaded: {errors.splitlines()[0]}")
+        if host.returncode != 0 or len(host.stdout) < _ANSWER.size:
+            reason = _ENDS.get(host.returncode, f"it ended with status {host.returncode}")
+            raise RuntimeError(f"the replay on {self.allocator} failed: {reason}" + (f"; it said: {errors}" if errors else ""))
+        return _Answer(*_ANSWER.unpack_from(host.stdout)), host.stdout[_ANSWER.size :]
