@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "fuzz/ground.hpp"
+#include "support/free_memory.hpp"
 
 namespace slabheap::fuzz {
 namespace {
@@ -203,19 +204,10 @@ void Player::reallocate_any() {
   model_.refuse_reallocation(reinterpret_cast<void*>(address), size, align, stream_.size());
 }
 
-/// Free memory is nobody's: what stands there makes no difference.
+/// What stands in free memory makes no difference.
 void Player::overwrite_free_memory() {
-  std::uint8_t fill = stream_.byte();
-  const auto overwrite = [](void* context, const HeapRun* run) {
-    const int byte = *static_cast<const std::uint8_t*>(context);
-    auto* start = static_cast<unsigned char*>(run->start);
-    if (run->kind == HEAP_RUN_KIND_FREE) std::memset(start, byte, run->bytes);
-    for (std::uint32_t i = 0; run->kind == HEAP_RUN_KIND_SET && i < run->total_blocks; ++i) {
-      if ((run->used >> i & 1) == 0) std::memset(start + i * run->block_size, byte, run->block_size);
-    }
-    return true;
-  };
-  CHECK(heap_visit_runs(model_.heap(), overwrite, &fill) == HEAP_STATUS_OK);
+  const std::uint8_t fill = stream_.byte();
+  test::visit_free_memory(model_.heap(), [=](unsigned char* start, std::size_t bytes) { std::memset(start, fill, bytes); });
 }
 
 void call_all(Stream& stream, const std::vector<std::unique_ptr<Model>>& models) {

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "support/environment.hpp"
+#include "support/figures.hpp"
 #include "support/model.hpp"
 
 using slabheap::test::every_or;
@@ -125,6 +126,7 @@ TEST_CASE("every pair of sizes and alignments at the edges gets a block that fit
       CHECK(heap_check(model.heap()) == HEAP_STATUS_OK);
     }
   }
+  slabheap::test::add_figure("argument_pairs", pairs);
   std::cout << "bad arguments: " << pairs << " pairs of size and alignment\n";
 }
 
