@@ -111,3 +111,18 @@ TEST_CASE("arguments that are no layout get nothing") {
   CHECK(heap->stats().failed_allocations == 2);
   CHECK(heap.picture() == "[free 16]");
 }
+
+TEST_CASE("options and memory that only a caller of the core can get wrong are refused") {
+  Options none;
+  none.has_pages = true;
+  none.pages = static_cast<PageLayerKind>(7);
+  REQUIRE(problem_of(none) != nullptr);
+  CHECK(std::string{problem_of(none)} == "there is no such page layer");
+  const Address most = ~Address{0};
+  CHECK(slabheap::Heap::create({most - 99, 101}, {}, false, 0).status == Status::invalid_argument);
+  CHECK(slabheap::Heap::create({most - 99, 100}, none, false, 0).status == Status::invalid_argument);
+  CoreHeap heap{16};
+  CHECK(heap->add_memory({0, 4096}, false, 0) == Status::invalid_argument);
+  CHECK(heap->add_memory({most - 99, 101}, false, 0) == Status::invalid_argument);
+  CHECK(heap.picture() == "[free 16]");
+}

@@ -171,6 +171,42 @@ TEST_CASE("the highest memory that the system gives is served") {
 }
 
 #if SIZE_MAX > 0xffffffff
+TEST_CASE("a region on an odd multiple of 16 GiB, which gives its first page the number zero, serves all of its pages") {
+  constexpr std::size_t page = 512;
+  constexpr std::size_t chunk = std::size_t{1} << 34;  // 2^25 pages: as far as numbers are congruent to addresses
+  void* memory = MAP_FAILED;
+  // Above what sanitizers keep for themselves.
+  for (std::size_t multiple = 1025; memory == MAP_FAILED; multiple += 2) {
+    memory = mmap(reinterpret_cast<void*>(multiple * chunk), os_page, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  }
+  for (const HeapPageLayer layer : {HEAP_PAGE_LAYER_BUDDY, HEAP_PAGE_LAYER_BEST_FIT}) {
+    HeapOptions options = heap_options_default();
+    options.page_bytes = page;
+    options.pages = layer;
+    options.memory = memory;
+    // Of some size the metadata fits behind the last page, and in front of the first it would cost a page.
+    Heap* heap = nullptr;
+    for (options.bytes = os_page; heap == nullptr || heap_block_size(heap, memory) == 0; options.bytes -= 64) {
+      REQUIRE(options.bytes > os_page / 2);
+      REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+      (void)heap_allocate(heap, 20 * page, 1);
+    }
+    auto* block = static_cast<unsigned char*>(memory);
+    REQUIRE(heap_block_size(heap, block) == 20 * page);
+    for (std::size_t at = 1; at < 20 * page; at += page / 2) CHECK(heap_free(heap, block + at) == HEAP_STATUS_MISALIGNED);
+    for (std::size_t at = 20 * page; at < 40 * page; at += page) CHECK(heap_free(heap, block + at) == HEAP_STATUS_NOT_ALLOCATED);
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
+    CHECK(heap_allocate(heap, page, 2 * chunk) == nullptr);  // its number is a multiple, its address is not
+    CHECK(heap_allocate(heap, page, chunk) == (layer == HEAP_PAGE_LAYER_BEST_FIT ? memory : nullptr));
+    CHECK(heap_reset(heap) == HEAP_STATUS_OK);
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    CHECK(heap_stats(heap).used_bytes == 0);
+  }
+  munmap(memory, os_page);
+}
+
 TEST_CASE("a heap of more than 4 GiB tells its blocks apart, on both sides of every multiple of 4 GiB") {
   constexpr std::size_t gib = std::size_t{1} << 30;
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
