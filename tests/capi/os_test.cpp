@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -29,6 +30,7 @@ std::size_t resident_bytes() {
 
 }  // namespace
 
+#if SIZE_MAX > 0xffffffff
 TEST_CASE("a heap of a terabyte of address space costs only what is touched") {
   const std::size_t before = resident_bytes();
   Heap* heap = heap_new(nullptr, std::size_t{1} << 40);
@@ -49,6 +51,7 @@ TEST_CASE("a heap of a terabyte of address space costs only what is touched") {
   CHECK(resident_bytes() - before < 8 << 20);
   heap_destroy(heap);
 }
+#endif
 
 TEST_CASE("a heap maps what it is asked for, counted to the byte") {
   for (const std::size_t bytes : {std::size_t{100000}, std::size_t{1} << 20, (std::size_t{1} << 24) + 1}) {
@@ -73,7 +76,7 @@ TEST_CASE("what the OS cannot map is refused") {
   CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_TOO_SMALL);
   options.bytes = ~std::size_t{0};
   CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_OUT_OF_MEMORY);
-  options.bytes = std::size_t{1} << 60;
+  options.bytes = ~std::size_t{0} / 16 * 15;
   CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_OUT_OF_MEMORY);
   CHECK(heap_new(nullptr, 0) == nullptr);
 }

@@ -223,7 +223,7 @@ TEST_CASE("either layer: an alignment beyond the region is judged by the address
     Bench bench{kind, 8};
     const auto address = bench.pages().regions().address(bench.run(0, 1).first);
     for (std::uint32_t alignment = 16; alignment < 1U << 31; alignment *= 2) {
-      const bool is_aligned = address % (std::size_t{alignment} << 12) == 0;
+      const bool is_aligned = std::uint64_t{address} % (std::uint64_t{alignment} << 12) == 0;
       const int start = bench.take(1, alignment);
       // The buddy does not look for an aligned run shorter than the alignment.
       if (kind == PageLayerKind::best_fit || !is_aligned) CHECK((start == 0) == is_aligned);

@@ -16,7 +16,7 @@ namespace {
 
 using test::Range;
 
-constexpr std::size_t most_mapped_bytes = std::size_t{1} << 36;
+constexpr std::size_t most_mapped_bytes = std::size_t{1} << (sizeof(std::size_t) > 4 ? 36 : 28);
 constexpr std::size_t most_metadata_of_a_page = 1024;         // of a region that is not the first
 constexpr std::size_t most_metadata_of_a_heap = 64 * 1024;    // of one that is, without a descriptor for each page
 constexpr std::uint64_t most_pages = std::uint64_t{1} << 31;  // of a region

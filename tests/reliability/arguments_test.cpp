@@ -194,7 +194,7 @@ TEST_CASE("a class is known by its index alone, whatever is asked for") {
 
 TEST_CASE("class lists of any kind are refused, or route every size to the least class that holds it") {
   const Memory memory{std::size_t{1} << 20, 8};
-  std::mt19937_64 random{1};
+  std::mt19937 random{1};
   std::size_t made = 0;
   for (int round = 0; round < 4000; ++round) {
     std::vector<std::size_t> classes(random() % (round % 2 == 0 ? 140 : 6));

@@ -102,7 +102,7 @@ void follow(const Operation& operation, std::size_t answer, const Twin& twin, st
 
 /// Bytes overwritten in a run.
 std::size_t compare_twins(const HeapOptions& options, std::size_t seed, std::size_t steps) {
-  std::mt19937_64 random{seed};
+  std::mt19937 random{static_cast<std::uint32_t>(seed)};
   std::mt19937_64 noise{seed + 1};
   const Twin quiet{options};
   const Twin noisy{options};

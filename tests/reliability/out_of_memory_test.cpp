@@ -32,7 +32,7 @@ struct Step {
 
 /// Blocks grow in number to the middle of the script and then become fewer: there are growths all along.
 std::vector<Step> make_script() {
-  std::mt19937_64 random{7};
+  std::mt19937 random{7};
   std::vector<Step> script;
   for (std::size_t i = 0; i < step_count; ++i) {
     const std::size_t dice = random() % 100;

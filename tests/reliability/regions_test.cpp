@@ -153,7 +153,7 @@ TEST_CASE("a region that wraps around, or ends with the address space, is refuse
 
 TEST_CASE("the highest memory that the system gives is served") {
   const std::size_t bytes = 4 * os_page;
-  std::size_t at = sizeof(void*) > 4 ? std::size_t{0x7fff'ffff'0000} : std::size_t{0xffff'0000};
+  std::size_t at = static_cast<std::size_t>(sizeof(void*) > 4 ? 0x7fff'ffff'0000 : 0xffff'0000);
   void* memory = MAP_FAILED;
   while (memory == MAP_FAILED) {
     at -= os_page;
