@@ -165,7 +165,7 @@ def try_tests(objects: list[Path], folder: Path) -> bool:
     for name in (*REPLAYED, "tests"):
         program = folder / name
         # What is in a header is taken from the first object that has it.
-        link = ["g++", "-no-pie", "-o", program, *objects, WORK / f"{name}.o"]
+        link: list[str | Path] = ["g++", "-no-pie", "-o", program, *objects, WORK / f"{name}.o"]
         if subprocess.run(link, capture_output=True, check=False).returncode != 0:
             return False
         arguments = [f"--test-case-exclude={SPARED}", "--abort-after=1"] if name == "tests" else [ROOT / "tests/fuzz/corpus" / name]
@@ -227,8 +227,10 @@ def report(cases: list[Case], fates: dict[str, str], is_sample: bool) -> bool:
         f"{counts['same']} are the same code, {counts['invalid']} no C++"
     )
     if path := os.environ.get("SLABHEAP_FIGURES"):
+        figures = {"killed": counts["killed"], "survived": counts["survived"], "mutants": judged, "same_code": counts["same"]}
+        lines = [f"{name} ={value}" for name, value in (*figures.items(), ("share", f"{share:.1f} %"))]
         with Path(path).open("a") as file:
-            file.write(f"killed ={counts['killed']}\nsurvived ={counts['survived']}\nmutants ={judged}\nsame_code ={counts['same']}\n")
+            file.write("\n".join(lines) + "\n")
     # Of a sample, the bound is lower by what chance may do.
     return share >= (LEAST_KILLED - 15 if is_sample else LEAST_KILLED) and (is_sample or not unread)
 
