@@ -328,6 +328,13 @@ TEST_CASE("either layer: a run that is filed as longer or shorter than it is, or
   }
 }
 
+TEST_CASE("best fit: a list of more runs than there are is noticed") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  REQUIRE(bench.take(64) == 0);
+  for (const int start : {16, 32, 48}) bench.give(start, 4);
+  for (std::uint64_t count = 0; count < 6; ++count) CHECK(bench.pages().holds(count) == (count == 3));
+}
+
 TEST_CASE("best fit: a free run whose last page says otherwise is noticed") {
   Bench bench{PageLayerKind::best_fit, 64};
   REQUIRE(bench.take(64) == 0);

@@ -171,12 +171,12 @@ TEST_CASE("the highest memory that the system gives is served") {
 }
 
 #if SIZE_MAX > 0xffffffff
-TEST_CASE("a region on an odd multiple of 16 GiB, which gives its first page the number zero, serves all of its pages") {
+TEST_CASE("a region on an odd multiple of 32 GiB, which gives its first page the number zero, serves all of its pages") {
   constexpr std::size_t page = 512;
-  constexpr std::size_t chunk = std::size_t{1} << 34;  // 2^25 pages: as far as numbers are congruent to addresses
+  constexpr std::size_t chunk = std::size_t{1} << 35;  // 2^26 pages: as far as numbers are congruent to addresses
   void* memory = MAP_FAILED;
   // Above what sanitizers keep for themselves.
-  for (std::size_t multiple = 1025; memory == MAP_FAILED; multiple += 2) {
+  for (std::size_t multiple = 513; memory == MAP_FAILED; multiple += 2) {
     memory = mmap(reinterpret_cast<void*>(multiple * chunk), os_page, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   }
