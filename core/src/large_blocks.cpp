@@ -49,8 +49,6 @@ bool LargeBlocks::resize(PageAllocator& pages, PageNumber head, Pages count) {
   return true;
 }
 
-void LargeBlocks::forget_all() {
-  deallocations_ = allocations_;
-}
+void LargeBlocks::forget_all() { deallocations_ = allocations_; }
 
 }  // namespace slabheap

@@ -156,7 +156,7 @@ TEST_CASE("a set of blocks that fill pages has as many as it aims at") {
 
 TEST_CASE("a snug set is as short as a small tail lets it be, and longer in a heap that has room") {
   CHECK(SetShape::snug(1024, 11, 1000, 10).page_count == 1);
-  CHECK(SetShape::snug(640, 11, 1000, 10).page_count == 2);   // 1.6 blocks a page: two leave 128 bytes
+  CHECK(SetShape::snug(640, 11, 1000, 10).page_count == 2);  // 1.6 blocks a page: two leave 128 bytes
   CHECK(SetShape::snug(1024, 11, 65536, 10).page_count == 32);
   CHECK(SetShape::snug(1024, 11, 1 << 20, 10).page_count == 64);
   CHECK(SetShape::snug(16, 11, 1 << 20, 10).page_count == 1);  // 64 blocks fill a page

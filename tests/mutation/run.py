@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import re
 import signal
@@ -231,8 +232,10 @@ def report(cases: list[Case], fates: dict[str, str], is_sample: bool) -> bool:
         lines = [f"{name} ={value}" for name, value in (*figures.items(), ("share", f"{share:.1f} %"))]
         with Path(path).open("a") as file:
             file.write("\n".join(lines) + "\n")
-    # Of a sample, the bound is lower by what chance may do.
-    return share >= (LEAST_KILLED - 15 if is_sample else LEAST_KILLED) and (is_sample or not unread)
+    if not is_sample:
+        return share >= LEAST_KILLED and not unread
+    # Of a sample, the bound is lower by what chance may do: three standard deviations.
+    return share >= LEAST_KILLED - 3 * math.sqrt(LEAST_KILLED * (100 - LEAST_KILLED) / judged)
 
 
 def main() -> int:
