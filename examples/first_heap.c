@@ -1,4 +1,5 @@
 /* A heap of one's own, in memory of one's own: allocate, look, get a wrong free refused, give everything back. */
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,7 @@ int main(void) {
   printf("freeing it again: %s\n", heap_status_message(heap_free(heap, name)));
 
   const HeapStatus whole = heap_check(heap);
-  printf("and the heap: %s, %zu wrong frees refused\n", heap_status_message(whole), heap_stats(heap).rejected_frees);
+  printf("and the heap: %s, %" PRIu64 " wrong frees refused\n", heap_status_message(whole), heap_stats(heap).rejected_frees);
   heap_destroy(heap);
   return whole == HEAP_STATUS_OK ? 0 : 1;
 }

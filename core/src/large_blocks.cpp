@@ -17,7 +17,9 @@ PageNumber LargeBlocks::head_of(const Region& region, PageNumber page) {
     const Page& descriptor = region.page(at);
     PageNumber head = at;
     if (descriptor.kind == PageKind::hint) head = {static_cast<std::uint32_t>(descriptor.word)};
-    if (region.page(head).kind == PageKind::large && run_of(region, head).holds(page)) return head;
+    // Validation comes here too: in damaged metadata a hint may name any page.
+    const bool is_large = region.run().holds(head) && region.page(head).kind == PageKind::large;
+    if (is_large && run_of(region, head).holds(page)) return head;
     if (at.value == 0) break;
   }
   return no_page;
@@ -47,8 +49,6 @@ bool LargeBlocks::resize(PageAllocator& pages, PageNumber head, Pages count) {
   return true;
 }
 
-void LargeBlocks::forget_all() {
-  deallocations_ = allocations_;
-}
+void LargeBlocks::forget_all() { deallocations_ = allocations_; }
 
 }  // namespace slabheap

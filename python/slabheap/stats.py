@@ -32,7 +32,8 @@ class Stats:
         metadata_bytes: What the heap needs for itself.
         used_metadata_bytes: The part of it that belongs to pages handed out so far, or to the heap as a whole.
         peak_page_bytes: The most bytes of pages that were in use at once.
-        largest_free_bytes: The largest request, at an alignment up to a page, that would succeed now.
+        largest_free_bytes: The longest run of free pages; a set that is kept back empty counts as free. A request at an alignment up
+            to a page succeeds if its block would hold no more (`Heap.usable_size`). Free blocks of sets may serve it even so.
         region_count: Regions.
         live_blocks: Blocks allocated and not freed.
         allocations: Blocks handed out so far.

@@ -133,12 +133,15 @@ TEST_CASE("memory that wraps around, or has too many pages, is refused untouched
   Heap* heap = nullptr;
   options.bytes = ~std::size_t{0};
   CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_INVALID_ARGUMENT);
+#if SIZE_MAX > 0xffffffff
   options.bytes = (std::size_t{1} << 43) + 4096;
   CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_INVALID_ARGUMENT);
+#endif
   heap = heap_new(memory.start(), 1 << 20);
   void* end = reinterpret_cast<void*>(~std::uintptr_t{0} - 4095);
   CHECK(heap_add_memory(heap, end, 1 << 20) == HEAP_STATUS_INVALID_ARGUMENT);
   CHECK(heap_add_memory(heap, memory.start(), ~std::size_t{0}) == HEAP_STATUS_INVALID_ARGUMENT);
+  CHECK(heap_add_memory(heap, memory.start(), options.bytes) == HEAP_STATUS_INVALID_ARGUMENT);
 }
 
 TEST_CASE("added memory serves once the first region is full") {
@@ -250,6 +253,35 @@ TEST_CASE("NULL where there should be a heap is answered, not followed") {
   CHECK(heap_check(nullptr) == HEAP_STATUS_INVALID_ARGUMENT);
   CHECK(heap_trim(nullptr) == 0);
   CHECK(heap_reset(nullptr) == HEAP_STATUS_INVALID_ARGUMENT);
+}
+
+TEST_CASE("NULL for what is to be called, or where an answer goes, is answered too") {
+  const Memory memory{1 << 16};
+  Heap* heap = heap_new(memory.start(), memory.bytes());
+  CHECK(heap_class_stats(heap, 0, nullptr) == HEAP_STATUS_INVALID_ARGUMENT);
+  CHECK(heap_visit(heap, nullptr, nullptr) == HEAP_STATUS_INVALID_ARGUMENT);
+  CHECK(heap_visit_runs(heap, nullptr, nullptr) == HEAP_STATUS_INVALID_ARGUMENT);
+}
+
+TEST_CASE("a check finds metadata that was written over") {
+  const Memory memory{1 << 16};
+  Heap* heap = heap_new(memory.start(), memory.bytes());
+  auto* bytes = static_cast<unsigned char*>(memory.start());
+  const std::vector<unsigned char> before(bytes, bytes + memory.bytes());
+  REQUIRE(heap_allocate(heap, 100, 8) != nullptr);
+  std::size_t changed = 0;
+  std::size_t noticed = 0;
+  for (std::size_t at = 0; at < memory.bytes(); ++at) {
+    const unsigned char now = bytes[at];
+    if (now == before[at]) continue;
+    ++changed;
+    bytes[at] = before[at];
+    if (heap_check(heap) == HEAP_STATUS_CORRUPT) ++noticed;
+    bytes[at] = now;
+  }
+  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  CHECK(changed > 0);
+  CHECK(2 * noticed > changed);
 }
 
 TEST_CASE("every status has words of its own, and so has what is none") {

@@ -9,8 +9,8 @@ int main(int argc, char** argv) {
   HeapOptions options = heap_options_default();
   Heap* heap = NULL;
   if (argc != 3) return 2;
-  size_t count = strtoull(argv[2], NULL, 10);
-  options.bytes = (size_t)8 << 30;
+  size_t count = strtoul(argv[2], NULL, 10);
+  options.bytes = sizeof(size_t) > 4 ? (size_t)1 << 33 : (size_t)1 << 30;
   options.pages = (HeapPageLayer)strtoul(argv[1], NULL, 10);
   if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) return 2;
 

@@ -296,6 +296,37 @@ TEST_CASE("the largest free block can be allocated, and nothing larger") {
   }
 }
 
+TEST_CASE("a request whose block would hold no more than the longest free run gets one, whatever the classes and pages") {
+  const std::size_t odd[] = {9, 24, 100, 333, 1000, 3000, 5001, 20000};
+  std::size_t refused = 0;
+  for (const bool is_odd : {false, true}) {
+    for (const HeapPageLayer pages : {HEAP_PAGE_LAYER_BUDDY, HEAP_PAGE_LAYER_BEST_FIT}) {
+      const Memory memory{64 * kib};
+      HeapOptions options = heap_options_default();
+      options.memory = memory.start();
+      options.bytes = memory.bytes();
+      options.page_bytes = 512;
+      options.pages = pages;
+      if (is_odd) options.classes = odd;
+      if (is_odd) options.class_count = std::size(odd);
+      Heap* heap = nullptr;
+      REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+      std::mt19937 random{2};
+      for (int step = 0; step < 3000; ++step) {
+        const std::size_t size = random() % 4000;
+        const std::size_t longest = heap_stats(heap).largest_free_bytes;
+        void* block = heap_allocate(heap, size, 1);
+        if (block != nullptr && random() % 2 != 0) REQUIRE(heap_free(heap, block) == HEAP_STATUS_OK);
+        if (block != nullptr) continue;
+        REQUIRE(heap_usable_size(heap, size, 1).max > longest);
+        if (size <= longest) ++refused;  // its class has blocks longer than the run
+        if (step % 64 == 0) REQUIRE(heap_reset(heap) == HEAP_STATUS_OK);
+      }
+    }
+  }
+  CHECK(refused > 0);
+}
+
 TEST_CASE("a reset frees every block and keeps the heap") {
   TestHeap heap{mib};
   const std::string start = picture(heap);

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "support/environment.hpp"
+#include "support/figures.hpp"
 
 using slabheap::test::environment_or;
 using slabheap::test::Model;
@@ -46,6 +47,9 @@ TEST_CASE("heaps of every shape do what the reference model does, and every inva
   const std::size_t steps = environment_or("SLABHEAP_STEPS", 20000);
   const std::size_t stride = environment_or("SLABHEAP_STRIDE", 1);
   std::cout << "model: " << setups().size() << " heaps, " << steps << " operations each, SLABHEAP_SEED=" << seed << '\n';
+  slabheap::test::set_figure("heaps", setups().size());
+  slabheap::test::set_figure("seed", seed);
+  slabheap::test::add_figure("operations", setups().size() * steps);
   for (const Setup& setup : setups()) {
     INFO(setup.name() << ", SLABHEAP_SEED=" << seed);
     std::mt19937_64 random{seed};

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -11,6 +12,7 @@
 
 #include "slabheap/slabheap.h"
 #include "support/child.hpp"
+#include "support/memory.hpp"
 
 using slabheap::test::Outcome;
 using slabheap::test::outcome_of;
@@ -28,6 +30,7 @@ std::size_t resident_bytes() {
 
 }  // namespace
 
+#if SIZE_MAX > 0xffffffff
 TEST_CASE("a heap of a terabyte of address space costs only what is touched") {
   const std::size_t before = resident_bytes();
   Heap* heap = heap_new(nullptr, std::size_t{1} << 40);
@@ -48,6 +51,7 @@ TEST_CASE("a heap of a terabyte of address space costs only what is touched") {
   CHECK(resident_bytes() - before < 8 << 20);
   heap_destroy(heap);
 }
+#endif
 
 TEST_CASE("a heap maps what it is asked for, counted to the byte") {
   for (const std::size_t bytes : {std::size_t{100000}, std::size_t{1} << 20, (std::size_t{1} << 24) + 1}) {
@@ -72,7 +76,7 @@ TEST_CASE("what the OS cannot map is refused") {
   CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_TOO_SMALL);
   options.bytes = ~std::size_t{0};
   CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_OUT_OF_MEMORY);
-  options.bytes = std::size_t{1} << 60;
+  options.bytes = ~std::size_t{0} / 16 * 15;
   CHECK(heap_new_with(&options, &heap) == HEAP_STATUS_OUT_OF_MEMORY);
   CHECK(heap_new(nullptr, 0) == nullptr);
 }
@@ -122,6 +126,60 @@ TEST_CASE("trim of the caller's memory gives sets to the page layer and leaves t
   munmap(memory, 1 << 20);
 }
 
+TEST_CASE("trim of a heap on both kinds of memory gives the OS what came from it, and leaves the rest alone") {
+  const slabheap::test::Memory own{1 << 20};
+  Heap* heap = heap_new(own.start(), own.bytes());
+  REQUIRE(heap_add_memory(heap, nullptr, 1 << 20) == HEAP_STATUS_OK);
+  std::vector<unsigned char*> blocks;
+  while (auto* block = static_cast<unsigned char*>(heap_allocate(heap, 40000, 8))) {
+    std::memset(block, 5, 40000);
+    blocks.push_back(block);
+  }
+  for (unsigned char* block : blocks) REQUIRE(heap_free(heap, block) == HEAP_STATUS_OK);
+  const std::size_t given_back = heap_trim(heap);
+  CHECK(given_back > 500'000);
+  CHECK(given_back <= 1 << 20);
+  const auto* start = static_cast<unsigned char*>(own.start());
+  std::size_t left_alone = 0;
+  for (const unsigned char* block : blocks) {
+    if (block < start || block >= start + own.bytes()) continue;
+    ++left_alone;
+    CHECK(block[100] == 5);
+    CHECK(block[39999] == 5);
+  }
+  CHECK(left_alone > 10);
+  heap_destroy(heap);
+}
+
+TEST_CASE("trim gives back nothing of what is shorter than a page of the OS") {
+  HeapOptions options = heap_options_default();
+  options.bytes = 1 << 16;
+  options.page_bytes = 512;
+  options.pages = HEAP_PAGE_LAYER_BEST_FIT;
+  Heap* heap = nullptr;
+  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+  std::vector<void*> blocks;
+  while (void* block = heap_allocate(heap, 3000, 1)) blocks.push_back(block);
+  for (std::size_t i = 0; i < blocks.size(); i += 2) REQUIRE(heap_free(heap, blocks[i]) == HEAP_STATUS_OK);
+  CHECK(heap_trim(heap) == 0);
+  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  heap_destroy(heap);
+}
+
+TEST_CASE("trim gives back nothing that the OS does not take") {
+  Heap* heap = heap_new(nullptr, 1 << 18);
+  void* block = heap_allocate(heap, 1 << 16, 4096);
+  REQUIRE(block != nullptr);
+  REQUIRE(heap_free(heap, block) == HEAP_STATUS_OK);
+  if (mlock(heap, 1 << 18) != 0) {  // which begins where the mapping does
+    MESSAGE("no memory may be locked here");
+  } else {
+    CHECK(heap_trim(heap) == 0);
+    munlock(heap, 1 << 18);
+  }
+  heap_destroy(heap);
+}
+
 TEST_CASE("a destroyed heap's mappings are gone") {
   Heap* heap = heap_new(nullptr, 1 << 20);
   REQUIRE(heap_add_memory(heap, nullptr, 1 << 20) == HEAP_STATUS_OK);
@@ -149,4 +207,19 @@ TEST_CASE("a heap that is to abort on an invalid free says why and does") {
   CHECK(WTERMSIG(outcome.status) == SIGABRT);
   CHECK(outcome.text.starts_with("slabheap: invalid free of 0x"));
   CHECK(outcome.text.ends_with(": the pointer is in no live block: freed before, or never handed out\n"));
+}
+
+TEST_CASE("a heap that is to abort does so even if nobody can be told") {
+  const Outcome outcome = outcome_of([] {
+    HeapOptions options = heap_options_default();
+    options.bytes = 1 << 20;
+    options.invalid_free = HEAP_INVALID_FREE_ABORT;
+    Heap* heap = nullptr;
+    if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) _exit(1);
+    close(STDERR_FILENO);
+    (void)heap_free(heap, &options);
+  });
+  CHECK(WIFSIGNALED(outcome.status));
+  CHECK(WTERMSIG(outcome.status) == SIGABRT);
+  CHECK(outcome.text.empty());
 }

@@ -39,7 +39,8 @@ class CoreHeap {
     const Configuration configuration = configuration_of(options, pages * page_bytes_);
     const MetadataNeed of_pages = PageAllocator::first_need(0, configuration.page_shift, configuration.pages);
     const Stats trial = create(room_)->stats();
-    const std::size_t own = trial.metadata_bytes - of_pages.bytes(trial.total_bytes / page_bytes_);
+    const auto own = static_cast<std::size_t>(trial.metadata_bytes) -
+                     of_pages.bytes(static_cast<std::size_t>(trial.total_bytes) / page_bytes_);
     heap_ = create(round_up(own + of_pages.bytes(pages), 64));
     REQUIRE(heap_->stats().total_bytes == pages * page_bytes_);
   }

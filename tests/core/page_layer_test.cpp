@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,13 @@ class Bench {
     const PageNumber head = pages_.take({count}, {alignment});
     return head == no_page ? -1 : static_cast<int>((head - first_).count);
   }
+  /// The state of the layer itself, byte by byte.
+  std::byte* layer() { return layer_; }
+  [[nodiscard]] static std::size_t layer_bytes(PageLayerKind kind) {
+    return kind == PageLayerKind::buddy ? sizeof(Buddy) : sizeof(BestFit);
+  }
+  FreeTree& tree() { return *static_cast<FreeTree*>(pages_.regions().by_address(0).layer); }
+  Page& page(std::uint32_t index) { return pages_.regions().by_address(0).pages[index]; }
   void give(int start, std::uint32_t count) { pages_.give(run(static_cast<std::uint32_t>(start), count)); }
 
   /// The free runs: "[0+4] [6+2]". Checks each, and that there are no others.
@@ -216,7 +224,7 @@ TEST_CASE("either layer: an alignment beyond the region is judged by the address
     Bench bench{kind, 8};
     const auto address = bench.pages().regions().address(bench.run(0, 1).first);
     for (std::uint32_t alignment = 16; alignment < 1U << 31; alignment *= 2) {
-      const bool is_aligned = address % (std::size_t{alignment} << 12) == 0;
+      const bool is_aligned = std::uint64_t{address} % (std::uint64_t{alignment} << 12) == 0;
       const int start = bench.take(1, alignment);
       // The buddy does not look for an aligned run shorter than the alignment.
       if (kind == PageLayerKind::best_fit || !is_aligned) CHECK((start == 0) == is_aligned);
@@ -267,4 +275,98 @@ TEST_CASE("either layer: the longest run is what a request can get") {
     CHECK(bench.picture().empty());
     CHECK(bench.take(1) == -1);
   }
+}
+
+TEST_CASE("either layer: a request beyond any region finds nothing") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 16};
+    for (const std::uint32_t count : {17U, 0x8000'0000U, 0xffff'ffffU}) CHECK(bench.take(count) == -1);
+    for (const std::uint32_t count : {1U, 16U}) CHECK(bench.take(count, 1U << 31) == -1);
+    CHECK(bench.picture() == "[0+16]");
+  }
+}
+
+TEST_CASE("either layer: the files notice every bit of theirs that is flipped") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 64};
+    REQUIRE(bench.take(64) == 0);
+    for (const int start : {1, 4, 16, 32}) bench.give(start, static_cast<std::uint32_t>(start) / 2 + 1);
+    const std::string before = bench.picture();
+    const auto runs = static_cast<std::uint64_t>(std::count(before.begin(), before.end(), '['));
+    std::size_t unnoticed = 0;
+    for (std::size_t at = 0; at < Bench::layer_bytes(kind); ++at) {
+      for (unsigned bit = 0; bit < 8; ++bit) {
+        bench.layer()[at] ^= std::byte{1} << bit;
+        if (bench.pages().holds(runs)) ++unnoticed;
+        bench.layer()[at] ^= std::byte{1} << bit;
+      }
+    }
+    CHECK(unnoticed < 8 * alignof(std::uint32_t));  // padding
+    CHECK(bench.picture() == before);
+  }
+}
+
+TEST_CASE("either layer: a run that is filed as longer or shorter than it is, or is none, is noticed") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 64};
+    REQUIRE(bench.take(64) == 0);
+    bench.give(16, 4);
+    bench.give(32, 16);
+    const PageNumber head = bench.run(16, 4).first;
+    const auto is_sound = [&] { return bench.pages().files(head) && bench.pages().holds(2); };
+    REQUIRE(is_sound());
+    for (const std::uint64_t length :
+         {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{5}, std::uint64_t{8}, std::uint64_t{24}, std::uint64_t{1} << 33}) {
+      bench.page(16).word = length;
+      CHECK_FALSE(is_sound());
+      bench.page(16).word = 4;
+    }
+    bench.page(16).kind = PageKind::large;  // so the walk counts one free run
+    CHECK_FALSE(bench.pages().holds(1));
+    bench.page(16).kind = PageKind::free_run;
+    CHECK(bench.picture() == "[16+4] [32+16]");
+  }
+}
+
+TEST_CASE("best fit: a list of more runs than there are is noticed") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  REQUIRE(bench.take(64) == 0);
+  for (const int start : {16, 32, 48}) bench.give(start, 4);
+  for (std::uint64_t count = 0; count < 6; ++count) CHECK(bench.pages().holds(count) == (count == 3));
+}
+
+TEST_CASE("best fit: a free run whose last page says otherwise is noticed") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  REQUIRE(bench.take(64) == 0);
+  bench.give(16, 4);
+  const PageNumber head = bench.run(16, 4).first;
+  bench.page(19).word = 3;
+  CHECK_FALSE(bench.pages().files(head));
+  bench.page(19) = {4, no_page, PageKind::inner, 0, 0, 0};
+  CHECK_FALSE(bench.pages().files(head));
+  bench.page(19).kind = PageKind::free_end;
+  bench.page(20).kind = PageKind::free_run;
+  CHECK_FALSE(bench.pages().files(head));
+  bench.page(20).kind = PageKind::inner;
+  CHECK(bench.pages().files(head));
+}
+
+TEST_CASE("buddy: a free run of no order, off its alignment, or beside its free buddy is noticed") {
+  Bench bench{PageLayerKind::buddy, 64};
+  REQUIRE(bench.take(64) == 0);
+  bench.give(16, 4);
+  const PageNumber head = bench.run(16, 4).first;
+  for (const std::uint64_t length : {std::uint64_t{0}, std::uint64_t{3}, std::uint64_t{1} << 32, ~std::uint64_t{0}}) {
+    bench.page(16).word = length;
+    CHECK_FALSE(bench.pages().files(head));
+  }
+  bench.page(16).word = 32;
+  CHECK_FALSE(bench.pages().files(head));
+  bench.page(16).word = 4;
+  FreeTree& tree = bench.tree();
+  const TreeNode buddy = tree.node_of(bench.run(20, 4).first, 2);
+  tree.set(buddy, 2);
+  CHECK_FALSE(bench.pages().files(head));
+  tree.clear(buddy, 2);
+  CHECK(bench.picture() == "[16+4]");
 }

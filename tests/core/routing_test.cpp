@@ -111,3 +111,38 @@ TEST_CASE("arguments that are no layout get nothing") {
   CHECK(heap->stats().failed_allocations == 2);
   CHECK(heap.picture() == "[free 16]");
 }
+
+TEST_CASE("a large block with the layout of the set that its page once belonged to is refused") {
+  const std::size_t classes[] = {64, 128};
+  Options own = options(Preset::classic);
+  own.classes = classes;
+  own.class_count = 2;
+  CoreHeap heap{256, own};
+  void* const longer = heap->allocate(128, 1);  // in a set of two pages
+  REQUIRE(heap->free(longer) == Status::ok);
+  REQUIRE(heap->release_kept() == 8192);
+  void* const shorter = heap->allocate(64, 1);  // in a set of the first of them
+  REQUIRE(shorter == longer);
+  auto* const large = static_cast<unsigned char*>(heap->allocate(4096, 1));  // the second
+  REQUIRE(large == static_cast<unsigned char*>(longer) + 4096);
+  CHECK(heap->deallocate(large, 64, 1) == Status::wrong_layout);
+  CHECK(heap->deallocate(large + 64, 64, 1) == Status::misaligned);
+  CHECK(heap->stats().rejected_frees == 2);
+  CHECK(heap->deallocate(large, 4096, 1) == Status::ok);
+  CHECK(heap->deallocate(shorter, 64, 1) == Status::ok);
+}
+
+TEST_CASE("options and memory that only a caller of the core can get wrong are refused") {
+  Options none;
+  none.has_pages = true;
+  none.pages = static_cast<PageLayerKind>(7);
+  REQUIRE(problem_of(none) != nullptr);
+  CHECK(std::string{problem_of(none)} == "there is no such page layer");
+  const Address most = ~Address{0};
+  CHECK(slabheap::Heap::create({most - 99, 101}, {}, false, 0).status == Status::invalid_argument);
+  CHECK(slabheap::Heap::create({most - 99, 100}, none, false, 0).status == Status::invalid_argument);
+  CoreHeap heap{16};
+  CHECK(heap->add_memory({0, 4096}, false, 0) == Status::invalid_argument);
+  CHECK(heap->add_memory({most - 99, 101}, false, 0) == Status::invalid_argument);
+  CHECK(heap.picture() == "[free 16]");
+}

@@ -42,7 +42,7 @@ TEST_CASE("a set takes no more than a 64th of the heap, nor less than one block"
 TEST_CASE("a set takes no more than the longest free run") {
   CoreHeap heap{64 * 8};
   while (heap->stats().largest_free_bytes > 2 * 4096) {
-    REQUIRE(heap->allocate(heap->stats().largest_free_bytes, 1) != nullptr);
+    REQUIRE(heap->allocate(static_cast<std::size_t>(heap->stats().largest_free_bytes), 1) != nullptr);
   }
   const std::uint64_t used = heap->stats().slab_total_bytes;
   if (heap->stats().largest_free_bytes != 0) {

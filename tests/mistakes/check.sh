@@ -66,3 +66,4 @@ case $tool in
     ;;
 esac
 echo "mistakes: $tool: $seen reported, as they must be"
+echo "mistakes_$tool +$seen" >>"${SLABHEAP_FIGURES-/dev/null}"

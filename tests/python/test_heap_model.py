@@ -1,18 +1,21 @@
 """Random calls on a heap and on a model of it: a dictionary of blocks with their bytes. After every step both agree.
 
-SLABHEAP_PYTHON_STEPS says how many steps there are over all geometries.
+SLABHEAP_PYTHON_STEPS says how many steps there are over all geometries, SLABHEAP_SEED where their randomness begins.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import functools
 import gc
 import os
 import random
+import sys
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,11 +23,13 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from figures import add_figure
 from geometries import GEOMETRIES
 from slabheap import Block, DoubleFree, Heap, Misaligned, NotOwned, WrongLayout
 
-STEPS = int(os.environ.get("SLABHEAP_PYTHON_STEPS", "5000"))
+STEPS = int(os.environ.get("SLABHEAP_PYTHON_STEPS", "50000"))
 STEPS_A_RUN = 50
+SEED = int(os.environ.get("SLABHEAP_SEED", "1"))
 
 SIZES = st.one_of(st.integers(0, 200), st.sampled_from([256, 511, 1024, 4096, 4097, 5000, 20_000, 65_536]), st.integers(0, 100_000))
 ALIGNS = st.sampled_from([1, 2, 8, 8, 8, 16, 64, 512, 4096, 16_384])
@@ -41,6 +46,32 @@ class Expected:
     content: bytes
     block: Block | None  # none if Python let go of it
     view: Any = None
+
+
+@contextlib.contextmanager
+def working_threads(work: Callable[[int], None], count: int = 2) -> Iterator[None]:
+    """Threads that work while the body runs, taking turns as often as the interpreter can; what one of them raises is raised."""
+    errors: list[BaseException] = []
+
+    def run(index: int) -> None:
+        try:
+            work(index)
+        except BaseException as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(count)]
+    try:
+        for thread in threads:
+            thread.start()
+        yield
+    finally:
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(interval)
+    for error in errors:
+        raise error
 
 
 class HeapMachine(RuleBasedStateMachine):
@@ -214,8 +245,11 @@ class HeapMachine(RuleBasedStateMachine):
 
     @rule(size=st.sampled_from([1 << 15, 1 << 17]), is_mapped=st.booleans())
     def close(self, size: int, is_mapped: bool) -> None:
-        if not self.act_unless(bool(self.views()), self.heap.close):
-            return
+        if self.act_unless(bool(self.views()), self.heap.close):
+            self.open_another(size, is_mapped)
+
+    def open_another(self, size: int, is_mapped: bool) -> None:
+        """The heap was closed; there is another one from here on."""
         self.foreign = [expected.block for expected in self.live.values() if expected.block]
         assert not any(block.is_live for block in self.foreign)
         self.live.clear()
@@ -224,6 +258,64 @@ class HeapMachine(RuleBasedStateMachine):
         with pytest.raises(ValueError, match="the heap is closed"):
             self.heap.allocate(1)
         self.open(size, is_mapped)
+
+    @rule(size=SIZES, align=ALIGNS)
+    def share(self, size: int, align: int) -> None:
+        """Threads use the heap at a time, and views stand in the way of frees, while it is looked at and garbage is collected."""
+        kept: list[Block] = []
+        freed: list[int] = []
+        failed: list[int] = []
+
+        def work(index: int) -> None:
+            for step in range(4):
+                try:
+                    block = self.heap.allocate(size % 5000 + 100 * index + step, align)
+                except MemoryError:
+                    failed.append(step)
+                    continue
+                with memoryview(block) as view:
+                    view[:] = content = bytes([index]) * block.size
+                    with pytest.raises(BufferError, match="there is a view on it"):
+                        self.heap.free(block)
+                    assert view == content
+                if step % 2:
+                    kept.append(block)
+                else:
+                    self.heap.deallocate(block)
+                    freed.append(step)
+
+        with working_threads(work):
+            gc.collect(0)
+            self.heap.check()
+            assert self.heap.stats().live_blocks >= len(self.live)
+        self.allocations += len(kept) + len(freed)
+        self.deallocations += len(freed)
+        self.failed += len(failed)
+        for block in kept:
+            self.expect(block, b"")
+
+    @rule(size=st.sampled_from([1 << 15, 1 << 17]), is_mapped=st.booleans())
+    def close_under_threads(self, size: int, is_mapped: bool) -> None:
+        """Threads that use a heap find it closed at any moment."""
+        if self.views():
+            return
+
+        def use() -> None:
+            with contextlib.suppress(MemoryError):
+                block = self.heap.allocate(100)
+                with memoryview(block) as view:
+                    view[:1] = b"x"
+                self.heap.free(block)
+
+        def work(_: int) -> None:
+            with pytest.raises(ValueError, match=r"^the heap( of the block)? is closed$"):
+                collections.deque(iter(use, self), maxlen=0)  # until it raises
+
+        with working_threads(work):
+            while self.heap.is_open:
+                with contextlib.suppress(BufferError):
+                    self.heap.close()
+        self.open_another(size, is_mapped)
 
     def views(self) -> list[Expected]:
         return [expected for expected in self.live.values() if expected.view is not None]
@@ -260,10 +352,10 @@ def test_a_heap_does_what_its_model_does(geometry: str) -> None:
 
         options = GEOMETRIES[geometry]
 
-    steps = STEPS // len(GEOMETRIES)
+    steps = -(-STEPS // len(GEOMETRIES))
     while Machine.steps < steps:
         run_state_machine_as_test(
-            seed(zlib.crc32(geometry.encode()) + Machine.steps)(Machine),
+            seed(zlib.crc32(f"{geometry} {SEED} {Machine.steps}".encode()))(Machine),
             settings=settings(
                 max_examples=min(1000, (steps - Machine.steps) // STEPS_A_RUN + 1),
                 stateful_step_count=STEPS_A_RUN,
@@ -272,3 +364,4 @@ def test_a_heap_does_what_its_model_does(geometry: str) -> None:
                 suppress_health_check=list(HealthCheck),
             ),
         )
+    add_figure("steps", Machine.steps)

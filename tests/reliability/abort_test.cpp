@@ -7,6 +7,7 @@
 #include "support/attack.hpp"
 #include "support/child.hpp"
 #include "support/environment.hpp"
+#include "support/figures.hpp"
 
 using slabheap::test::Arena;
 using slabheap::test::Attack;
@@ -62,6 +63,7 @@ TEST_CASE("on a heap that is to abort, every wrong call ends the process by SIGA
       }
     }
   });
+  slabheap::test::add_figure("aborts", cells);
   std::cout << "wrong calls that abort: " << cells << " processes\n";
 }
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "support/environment.hpp"
+#include "support/figures.hpp"
 #include "support/model.hpp"
 
 using slabheap::test::every_or;
@@ -42,15 +43,11 @@ std::vector<Setup> setups() {
   return all;
 }
 
-bool is_request(std::size_t size, std::size_t align) {
-  return std::has_single_bit(align) && size <= most / 2 && align <= most / 2;
-}
-
 /// A block for such a request, or the reason that there is none; everything as it was afterwards, but for counters.
 void check_allocation(const Model& model, std::size_t size, std::size_t align) {
   ::Heap* heap = model.heap();
   const HeapStats before = heap_stats(heap);
-  const std::size_t held = is_request(size, align) ? model.expected_block(size, align).held : 0;
+  const std::size_t held = Model::is_request(size, align) ? model.expected_block(size, align).held : 0;
   const HeapUsableSize usable = heap_usable_size(heap, size, align);
   CHECK(usable.max == held);
   CHECK(usable.min == (held != 0 ? size : 0));
@@ -82,13 +79,8 @@ struct Victim {
 
 /// Whether such a layout has its block there.
 HeapStatus expected_status(const Model& model, const Victim& victim, std::size_t size, std::size_t align) {
-  if (!std::has_single_bit(align)) return HEAP_STATUS_INVALID_ARGUMENT;
-  if (!is_request(size, align)) return HEAP_STATUS_WRONG_LAYOUT;
-  const Model::Block own = model.expected_block(victim.size, victim.align);
-  const Model::Block other = model.expected_block(size, align);
-  const bool is_same = own.held == other.held && own.is_large == other.is_large;
-  const bool is_aligned = reinterpret_cast<std::uintptr_t>(victim.block) % align == 0;
-  return is_same && (is_aligned || !own.is_large) ? HEAP_STATUS_OK : HEAP_STATUS_WRONG_LAYOUT;
+  const auto address = reinterpret_cast<std::uintptr_t>(victim.block);
+  return model.expected_status(address, model.expected_block(victim.size, victim.align), size, align);
 }
 
 void check_deallocation(const Model& model, Victim& victim, std::size_t size, std::size_t align) {
@@ -102,7 +94,7 @@ void check_reallocation(const Model& model, Victim& victim, std::size_t size, st
   ::Heap* heap = model.heap();
   const HeapStats before = heap_stats(heap);
   const bool is_right = expected_status(model, victim, size, align) == HEAP_STATUS_OK;
-  const std::size_t held = is_request(new_size, align) ? model.expected_block(new_size, align).held : 0;
+  const std::size_t held = Model::is_request(new_size, align) ? model.expected_block(new_size, align).held : 0;
   void* block = heap_reallocate(heap, victim.block, size, align, new_size);
   CHECK(heap_stats(heap).rejected_frees == before.rejected_frees + (is_right ? 0 : 1));
   if (block == nullptr) {
@@ -134,6 +126,7 @@ TEST_CASE("every pair of sizes and alignments at the edges gets a block that fit
       CHECK(heap_check(model.heap()) == HEAP_STATUS_OK);
     }
   }
+  slabheap::test::add_figure("argument_pairs", pairs);
   std::cout << "bad arguments: " << pairs << " pairs of size and alignment\n";
 }
 
@@ -201,7 +194,7 @@ TEST_CASE("a class is known by its index alone, whatever is asked for") {
 
 TEST_CASE("class lists of any kind are refused, or route every size to the least class that holds it") {
   const Memory memory{std::size_t{1} << 20, 8};
-  std::mt19937_64 random{1};
+  std::mt19937 random{1};
   std::size_t made = 0;
   for (int round = 0; round < 4000; ++round) {
     std::vector<std::size_t> classes(random() % (round % 2 == 0 ? 140 : 6));

@@ -1,11 +1,15 @@
 // Free memory is nobody's: a heap whose free bytes are overwritten at any moment does what its undisturbed twin does.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <iostream>
 #include <random>
 
 #include "slabheap/slabheap.h"
 #include "support/environment.hpp"
+#include "support/figures.hpp"
+#include "support/free_memory.hpp"
 #include "support/memory.hpp"
 #include "support/picture.hpp"
 
@@ -16,34 +20,17 @@ namespace {
 
 constexpr std::size_t region_bytes = 512 << 10;
 
-void overwrite(void* start, std::size_t bytes, std::mt19937_64& random) {
-  auto* words = static_cast<unsigned char*>(start);
-  for (std::size_t at = 0; at < bytes; ++at) words[at] = static_cast<unsigned char>(random());
-}
-
 /// Overwrites every byte of every page that no live block has; how many.
 std::size_t overwrite_free_memory(const Heap* heap, std::mt19937_64& random) {
-  struct Context {
-    std::mt19937_64& random;
-    std::size_t bytes = 0;
-  } context{random};
-  const auto visit = [](void* pointer, const HeapRun* run) {
-    auto& seen = *static_cast<Context*>(pointer);
-    if (run->kind == HEAP_RUN_KIND_LARGE) return true;
-    auto* start = static_cast<unsigned char*>(run->start);
-    const auto spoil = [&](std::size_t offset, std::size_t bytes) {
-      overwrite(start + offset, bytes, seen.random);
-      seen.bytes += bytes;
-    };
-    for (std::size_t i = 0; i < run->total_blocks; ++i) {
-      if ((run->used >> i & 1) == 0) spoil(i * run->block_size, run->block_size);
+  std::size_t overwritten = 0;
+  slabheap::test::visit_free_memory(heap, [&](unsigned char* start, std::size_t bytes) {
+    for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+      const std::uint64_t noise = random();
+      std::memcpy(start + at, &noise, std::min(sizeof noise, bytes - at));
     }
-    const std::size_t tail = run->total_blocks * run->block_size;
-    spoil(tail, run->bytes - tail);
-    return true;
-  };
-  REQUIRE(heap_visit_runs(heap, visit, &context) == HEAP_STATUS_OK);
-  return context.bytes;
+    overwritten += bytes;
+  });
+  return overwritten;
 }
 
 struct Block {
@@ -115,7 +102,7 @@ void follow(const Operation& operation, std::size_t answer, const Twin& twin, st
 
 /// Bytes overwritten in a run.
 std::size_t compare_twins(const HeapOptions& options, std::size_t seed, std::size_t steps) {
-  std::mt19937_64 random{seed};
+  std::mt19937 random{static_cast<std::uint32_t>(seed)};
   std::mt19937_64 noise{seed + 1};
   const Twin quiet{options};
   const Twin noisy{options};
@@ -154,5 +141,7 @@ TEST_CASE("free memory that is overwritten at any moment changes no answer") {
       overwritten += compare_twins(options, seed, steps);
     }
   }
+  slabheap::test::add_figure("twin_operations", 4 * steps);
+  slabheap::test::add_figure("overwritten_bytes", overwritten);
   std::cout << "free memory: " << overwritten << " bytes overwritten in " << 4 * steps << " operations\n";
 }

@@ -10,6 +10,7 @@
 
 #include "slabheap/slabheap.h"
 #include "support/environment.hpp"
+#include "support/figures.hpp"
 
 using slabheap::test::every_or;
 
@@ -69,8 +70,12 @@ struct Misalignment {
   bool from_end;
 };
 
-/// The least size that makes a heap there; every size up to 64 KiB above it is tried.
-std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignment misalignment, std::size_t stride) {
+constexpr std::size_t rim_bytes = 512;  // looked at on both sides of a region, as far as there are so many before a guard
+
+/// The least size that makes a heap there; every size up to 64 KiB above it is tried. Regions grow, so what lies outside of one
+/// was outside of those before it too.
+std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignment misalignment, std::size_t stride,
+                           std::size_t& tried) {
   const auto room = static_cast<std::size_t>(memory.end() - memory.start()) - misalignment.bytes;
   std::size_t least = 0;
   memory.fill_with_rubbish();
@@ -83,9 +88,9 @@ std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignm
     const bool is_made = use(options);
     if (is_made && least == 0) least = bytes;
     REQUIRE(is_made == (least != 0));
-    const bool is_rim_whole =
-        misalignment.from_end ? Guarded::is_rubbish(start + bytes, memory.end()) : Guarded::is_rubbish(memory.start(), start);
-    REQUIRE(is_rim_whole);
+    REQUIRE(Guarded::is_rubbish(std::max(memory.start(), start - rim_bytes), start));
+    REQUIRE(Guarded::is_rubbish(start + bytes, std::min(memory.end(), start + bytes + rim_bytes)));
+    ++tried;
   }
   REQUIRE(least != 0);
   return least;
@@ -96,16 +101,19 @@ std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignm
 TEST_CASE("a region of every size, at 64 misalignments, between guards, is refused or used, and nothing else is touched") {
   const std::size_t stride = every_or(13);
   const Guarded memory{3 * os_page};
+  std::size_t tried = 0;
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
     std::size_t least = memory.end() - memory.start();
     HeapOptions options = heap_options_default();
     options.preset = preset;
     for (std::size_t i = 0; i < 64; ++i) {
       // 65 is one more than the alignment of metadata: every residue comes up.
-      least = std::min(least, try_every_size(memory, options, {i * 65, i % 2 == 0}, stride));
+      least = std::min(least, try_every_size(memory, options, {i * 65, i % 2 == 0}, stride, tried));
     }
     std::cout << "smallest " << (preset == HEAP_PRESET_CLASSIC ? "classic" : "compact") << " heap: " << least << " bytes\n";
   }
+  slabheap::test::add_figure("regions", tried);
+  std::cout << "regions: " << tried << '\n';
 }
 
 TEST_CASE("a region added in any position to another is refused if and only if they overlap") {
@@ -145,7 +153,7 @@ TEST_CASE("a region that wraps around, or ends with the address space, is refuse
 
 TEST_CASE("the highest memory that the system gives is served") {
   const std::size_t bytes = 4 * os_page;
-  std::size_t at = sizeof(void*) > 4 ? std::size_t{0x7fff'ffff'0000} : std::size_t{0xffff'0000};
+  std::size_t at = static_cast<std::size_t>(sizeof(void*) > 4 ? 0x7fff'ffff'0000 : 0xffff'0000);
   void* memory = MAP_FAILED;
   while (memory == MAP_FAILED) {
     at -= os_page;
@@ -163,6 +171,42 @@ TEST_CASE("the highest memory that the system gives is served") {
 }
 
 #if SIZE_MAX > 0xffffffff
+TEST_CASE("a region on an odd multiple of 32 GiB, which gives its first page the number zero, serves all of its pages") {
+  constexpr std::size_t page = 512;
+  constexpr std::size_t chunk = std::size_t{1} << 35;  // 2^26 pages: as far as numbers are congruent to addresses
+  void* memory = MAP_FAILED;
+  // Above what sanitizers keep for themselves.
+  for (std::size_t multiple = 513; memory == MAP_FAILED; multiple += 2) {
+    memory = mmap(reinterpret_cast<void*>(multiple * chunk), os_page, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  }
+  for (const HeapPageLayer layer : {HEAP_PAGE_LAYER_BUDDY, HEAP_PAGE_LAYER_BEST_FIT}) {
+    HeapOptions options = heap_options_default();
+    options.page_bytes = page;
+    options.pages = layer;
+    options.memory = memory;
+    // Of some size the metadata fits behind the last page, and in front of the first it would cost a page.
+    Heap* heap = nullptr;
+    for (options.bytes = os_page; heap == nullptr || heap_block_size(heap, memory) == 0; options.bytes -= 64) {
+      REQUIRE(options.bytes > os_page / 2);
+      REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+      (void)heap_allocate(heap, 8 * page, 1);
+    }
+    auto* block = static_cast<unsigned char*>(memory);
+    REQUIRE(heap_block_size(heap, block) == 8 * page);
+    for (std::size_t at = 1; at < 8 * page; at += page / 2) CHECK(heap_free(heap, block + at) == HEAP_STATUS_MISALIGNED);
+    for (std::size_t at = 8 * page; at < 16 * page; at += page) CHECK(heap_free(heap, block + at) == HEAP_STATUS_NOT_ALLOCATED);
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
+    CHECK(heap_allocate(heap, page, 2 * chunk) == nullptr);  // its number is a multiple, its address is not
+    CHECK(heap_allocate(heap, page, chunk) == (layer == HEAP_PAGE_LAYER_BEST_FIT ? memory : nullptr));
+    CHECK(heap_reset(heap) == HEAP_STATUS_OK);
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    CHECK(heap_stats(heap).used_bytes == 0);
+  }
+  munmap(memory, os_page);
+}
+
 TEST_CASE("a heap of more than 4 GiB tells its blocks apart, on both sides of every multiple of 4 GiB") {
   constexpr std::size_t gib = std::size_t{1} << 30;
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {

@@ -49,11 +49,11 @@ Arena::Arena(Ground ground, HeapPreset preset, HeapPageLayer layer, HeapInvalidF
   REQUIRE(attacked().holds(runs().front().start));
 }
 
-std::vector<HeapRun> Arena::runs() const {
+std::vector<HeapRun> Arena::runs_in(const Range& region) const {
   struct Context {
     const Range& range;
     std::vector<HeapRun> runs;
-  } context{attacked(), {}};
+  } context{region, {}};
   const auto collect = [](void* pointer, const HeapRun* run) {
     auto& found = *static_cast<Context*>(pointer);
     if (found.range.holds(run->start)) found.runs.push_back(*run);
@@ -61,6 +61,29 @@ std::vector<HeapRun> Arena::runs() const {
   };
   REQUIRE(heap_visit_runs(heap_, collect, &context) == HEAP_STATUS_OK);
   return context.runs;
+}
+
+std::vector<Range> Arena::pages() const {
+  std::vector<Range> pages;
+  for (const Range& region : memory_) {
+    const std::vector<HeapRun> runs = runs_in(region);
+    auto* start = static_cast<unsigned char*>(runs.front().start);
+    const auto* end = static_cast<unsigned char*>(runs.back().start) + runs.back().bytes;
+    pages.push_back({start, static_cast<std::size_t>(end - start)});
+  }
+  return pages;
+}
+
+std::vector<Range> Arena::metadata() const {
+  std::vector<Range> metadata;
+  const std::vector<Range> all_pages = pages();
+  for (std::size_t i = 0; i < memory_.size(); ++i) {
+    const Range& region = memory_[i];
+    unsigned char* behind = all_pages[i].start + all_pages[i].bytes;
+    metadata.push_back({region.start, static_cast<std::size_t>(all_pages[i].start - region.start)});
+    metadata.push_back({behind, static_cast<std::size_t>(region.start + region.bytes - behind)});
+  }
+  return metadata;
 }
 
 void* Arena::place(std::size_t size, std::size_t align) const {

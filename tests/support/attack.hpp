@@ -31,9 +31,13 @@ class Arena {
   [[nodiscard]] ::Heap* heap() const { return heap_; }
   [[nodiscard]] const std::vector<Range>& memory() const { return memory_; }
   [[nodiscard]] const Range& attacked() const { return memory_.back(); }
+  /// The parts of the memory that are pages, and those that are not.
+  [[nodiscard]] std::vector<Range> pages() const;
+  [[nodiscard]] std::vector<Range> metadata() const;
   [[nodiscard]] const std::string& name() const { return name_; }
-  /// The runs of the region under attack.
-  [[nodiscard]] std::vector<HeapRun> runs() const;
+  /// The runs of the region under attack, or of the one in another part of the memory.
+  [[nodiscard]] std::vector<HeapRun> runs() const { return runs_in(attacked()); }
+  [[nodiscard]] std::vector<HeapRun> runs_in(const Range& region) const;
   /// A block in the region under attack, or null. What the request gets elsewhere stays allocated.
   [[nodiscard]] void* place(std::size_t size, std::size_t align) const;
 

@@ -8,7 +8,7 @@ namespace slabheap::test {
 
 [[nodiscard]] inline std::size_t environment_or(const char* name, std::size_t otherwise) {
   const char* text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+  return text != nullptr ? static_cast<std::size_t>(std::strtoull(text, nullptr, 10)) : otherwise;
 }
 
 /// Of cases that are gone through one by one, how far it is from one that is tried to the next.

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 
 namespace slabheap::test {
 namespace {
+
+constexpr std::size_t most_metadata_of_a_small_region = 1024;
 
 void* pointer(std::uintptr_t address) { return reinterpret_cast<void*>(address); }
 
@@ -25,8 +28,9 @@ std::vector<HeapRun> runs_of(const ::Heap* heap) {
 
 bool is_clear(const HeapRun& run) { return run.used == 0; }
 
-/// The longest stretch that one request could get, by looking at every stretch.
-std::size_t longest_clear(const std::vector<HeapRun>& runs, HeapPageLayer layer, std::size_t page_bytes) {
+/// The longest stretch that one request could get, by looking at every stretch. None goes over the edge of a region.
+std::size_t longest_clear(const std::vector<HeapRun>& runs, const std::vector<Range>& regions, HeapPageLayer layer,
+                          std::size_t page_bytes) {
   REQUIRE(page_bytes != 0);
   std::size_t longest = 0;
   std::uintptr_t start = 0;
@@ -43,7 +47,8 @@ std::size_t longest_clear(const std::vector<HeapRun>& runs, HeapPageLayer layer,
   for (const HeapRun& run : runs) {
     if (!is_clear(run)) continue;
     const auto address = reinterpret_cast<std::uintptr_t>(run.start);
-    if (address != end) {
+    const auto is_apart = [&](const Range& region) { return region.holds(pointer(address)) != region.holds(pointer(start)); };
+    if (address != end || std::any_of(regions.begin(), regions.end(), is_apart)) {
       measure();
       start = address;
     }
@@ -88,11 +93,23 @@ std::string Setup::name() const {
 }
 
 Model::Model(const Setup& setup) : setup_{setup}, classes_{setup.classes} {
-  regions_.push_back(std::make_unique<Memory>(setup.regions[0], setup.misalignment));
-  HeapOptions options = setup.options();
-  options.memory = regions_[0]->start();
-  options.bytes = regions_[0]->bytes();
+  for (const std::size_t bytes : setup.regions) {
+    owned_.push_back(std::make_unique<Memory>(bytes, setup.misalignment));
+    places_.push_back({static_cast<unsigned char*>(owned_.back()->start()), bytes});
+  }
+  open();
+}
+
+Model::Model(const Setup& setup, const std::vector<Range>& places) : setup_{setup}, classes_{setup.classes}, places_{places} {
+  open();
+}
+
+void Model::open() {
+  HeapOptions options = setup_.options();
+  options.memory = places_[0].start;
+  options.bytes = places_[0].bytes;
   REQUIRE(heap_new_with(&options, &heap_) == HEAP_STATUS_OK);
+  regions_ = {places_[0]};
   given_bytes_ = options.bytes;
   expected_ = heap_stats(heap_);
   if (!classes_.empty()) return;
@@ -105,14 +122,20 @@ Model::Model(const Setup& setup) : setup_{setup}, classes_{setup.classes} {
 
 Model::~Model() {
   heap_destroy(heap_);
-  for (const auto& region : regions_) CHECK(region->rim_is_whole());
+  for (const auto& memory : owned_) CHECK(memory->rim_is_whole());
 }
 
 bool Model::add_region() {
-  if (regions_.size() == setup_.regions.size()) return false;
-  regions_.push_back(std::make_unique<Memory>(setup_.regions[regions_.size()], setup_.misalignment));
-  REQUIRE(heap_add_memory(heap_, regions_.back()->start(), regions_.back()->bytes()) == HEAP_STATUS_OK);
-  given_bytes_ += regions_.back()->bytes();
+  if (regions_.size() == places_.size()) return false;
+  const Range place = places_[regions_.size()];
+  const HeapStatus status = heap_add_memory(heap_, place.start, place.bytes);
+  if (status == HEAP_STATUS_TOO_SMALL) {
+    CHECK(place.bytes < 2 * setup_.page_size() + most_metadata_of_a_small_region);
+    return false;
+  }
+  REQUIRE(status == HEAP_STATUS_OK);
+  regions_.push_back(place);
+  given_bytes_ += place.bytes;
   const HeapStats stats = heap_stats(heap_);
   CHECK(stats.region_count == regions_.size());
   CHECK(stats.total_bytes > expected_.total_bytes);
@@ -128,6 +151,37 @@ Model::Block Model::expected_block(std::size_t size, std::size_t align) const {
     if (bytes >= size && bytes % align == 0 && align <= setup_.page_size()) return {size, align, bytes, false, 0};
   }
   return {size, align, round_up_to(std::max<std::size_t>(size, 1), setup_.page_size()), true, 0};
+}
+
+bool Model::is_request(std::size_t size, std::size_t align) {
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 2;
+  return std::has_single_bit(align) && size <= most && align <= most;
+}
+
+HeapStatus Model::expected_status(std::uintptr_t address) const {
+  if (address == 0) return HEAP_STATUS_OK;
+  const auto behind = blocks_.upper_bound(address);
+  if (behind != blocks_.begin()) {
+    const auto& [start, block] = *std::prev(behind);
+    if (start == address) return HEAP_STATUS_OK;
+    if (address - start < block.held) return HEAP_STATUS_MISALIGNED;
+  }
+  const auto holds = [=](const Range& region) { return region.holds(pointer(address)); };
+  return std::any_of(regions_.begin(), regions_.end(), holds) ? HEAP_STATUS_NOT_ALLOCATED : HEAP_STATUS_NOT_OWNED;
+}
+
+HeapStatus Model::expected_status(std::uintptr_t address, std::size_t size, std::size_t align) const {
+  if (address != 0 && !std::has_single_bit(align)) return HEAP_STATUS_INVALID_ARGUMENT;
+  const HeapStatus status = expected_status(address);
+  return address == 0 || status != HEAP_STATUS_OK ? status : expected_status(address, blocks_.at(address), size, align);
+}
+
+HeapStatus Model::expected_status(std::uintptr_t address, const Block& own, std::size_t size, std::size_t align) const {
+  if (!std::has_single_bit(align)) return HEAP_STATUS_INVALID_ARGUMENT;
+  if (!is_request(size, align)) return HEAP_STATUS_WRONG_LAYOUT;
+  const Block other = expected_block(size, align);
+  const bool is_same = own.held == other.held && own.is_large == other.is_large;
+  return is_same && (address % align == 0 || !own.is_large) ? HEAP_STATUS_OK : HEAP_STATUS_WRONG_LAYOUT;
 }
 
 std::size_t& Model::used_bytes_for(const Block& block) {
@@ -166,6 +220,7 @@ std::uintptr_t Model::allocate(std::size_t size, std::size_t align, bool zeroed)
   void* memory = zeroed ? heap_allocate_zeroed(heap_, size, align) : heap_allocate(heap_, size, align);
   if (memory == nullptr) {
     ++expected_.failed_allocations;
+    CHECK((block.held > heap_stats(heap_).largest_free_bytes || align > setup_.page_size()));
     return 0;
   }
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
@@ -234,6 +289,12 @@ void Model::refuse(void* block, std::size_t size, std::size_t align, HeapStatus 
   check();
 }
 
+void Model::refuse_reallocation(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
+  CHECK(heap_reallocate(heap_, block, size, align, new_size) == nullptr);
+  ++expected_.rejected_frees;
+  check();
+}
+
 void Model::check() const {
   CHECK(heap_check(heap_) == HEAP_STATUS_OK);
   check_statistics();
@@ -286,7 +347,7 @@ void Model::check_runs(const HeapStats& stats) const {
   CHECK(expected == blocks_.end());
   CHECK(all_bytes == stats.total_bytes);
   CHECK(set_bytes == stats.slab_total_bytes);
-  CHECK(longest_clear(runs, setup_.layer(), setup_.page_size()) == stats.largest_free_bytes);
+  CHECK(longest_clear(runs, regions_, setup_.layer(), setup_.page_size()) == stats.largest_free_bytes);
 }
 
 }  // namespace slabheap::test

@@ -16,6 +16,7 @@
 
 #include "slabheap/slabheap.h"
 #include "support/memory.hpp"
+#include "support/snapshot.hpp"
 
 namespace slabheap::test {
 
@@ -45,7 +46,10 @@ class Model {
     unsigned char fill;
   };
 
+  /// A heap over regions of its own, each between rims.
   explicit Model(const Setup& setup);
+  /// A heap over the caller's memory, a range for each region; the setup's own are not looked at.
+  Model(const Setup& setup, const std::vector<Range>& places);
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
@@ -60,19 +64,28 @@ class Model {
   void free(std::uintptr_t address);
   void reset();
   void trim();
-  /// Adds the next region of the setup; false if there is none left.
+  /// Adds the next region of the setup; false if there is none left, or it cannot hold a page.
   bool add_region();
   /// A wrong free: must answer `status`, and change nothing but the counter.
   void refuse(void* block, HeapStatus status);
   void refuse(void* block, std::size_t size, std::size_t align, HeapStatus status);
+  void refuse_reallocation(void* block, std::size_t size, std::size_t align, std::size_t new_size);
 
   /// Everything that must hold between two operations: I1 to I5, and every statistic.
   void check() const;
 
+  /// Whether this size and alignment are in range, be there memory for them or not.
+  [[nodiscard]] static bool is_request(std::size_t size, std::size_t align);
   /// The block that such a request gets, by the routing rule as the documentation states it.
   [[nodiscard]] Block expected_block(std::size_t size, std::size_t align) const;
+  /// What a free of any address has to answer, without a layout and with one.
+  [[nodiscard]] HeapStatus expected_status(std::uintptr_t address) const;
+  [[nodiscard]] HeapStatus expected_status(std::uintptr_t address, std::size_t size, std::size_t align) const;
+  /// The same for a layout at the start of a live block that was asked for with `own`.
+  [[nodiscard]] HeapStatus expected_status(std::uintptr_t address, const Block& own, std::size_t size, std::size_t align) const;
 
  private:
+  void open();
   void insert(std::uintptr_t address, const Block& block);
   [[nodiscard]] std::size_t& used_bytes_for(const Block& block);
   void erase(std::uintptr_t address);
@@ -82,7 +95,9 @@ class Model {
 
   Setup setup_;
   std::vector<std::size_t> classes_;
-  std::vector<std::unique_ptr<Memory>> regions_;
+  std::vector<std::unique_ptr<Memory>> owned_;
+  std::vector<Range> places_;   // of all regions that there may be
+  std::vector<Range> regions_;  // that there are
   ::Heap* heap_ = nullptr;
   std::map<std::uintptr_t, Block> blocks_;
   HeapStats expected_{};

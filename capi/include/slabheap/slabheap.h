@@ -351,7 +351,7 @@ typedef struct HeapStats {
    */
   size_t used_bytes;
   /**
-   * total_bytes - used_bytes. One request gets `largest_free_bytes` at the most.
+   * total_bytes - used_bytes. One request for whole pages gets `largest_free_bytes` at the most.
    */
   size_t available_bytes;
   /**
@@ -384,7 +384,8 @@ typedef struct HeapStats {
    */
   size_t peak_page_bytes;
   /**
-   * The largest request, in bytes, at an alignment up to a page, that would succeed now.
+   * The longest run of free pages, in bytes; a set that is kept back empty counts as free. A request at an alignment up to a page
+   * succeeds if its block would hold no more: heap_usable_size() says. Free blocks of sets may serve it even so.
    */
   size_t largest_free_bytes;
   /**

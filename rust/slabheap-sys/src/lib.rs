@@ -194,7 +194,7 @@ pub struct HeapStats {
     pub total_bytes: usize,
     /// The bytes of live blocks, each counted as what it holds, not as what was asked for.
     pub used_bytes: usize,
-    /// total_bytes - used_bytes. One request gets `largest_free_bytes` at the most.
+    /// total_bytes - used_bytes. One request for whole pages gets `largest_free_bytes` at the most.
     pub available_bytes: usize,
     /// Pages lent to slabs, in bytes, whatever part of them holds blocks.
     pub slab_total_bytes: usize,
@@ -211,7 +211,8 @@ pub struct HeapStats {
     pub used_metadata_bytes: usize,
     /// The most bytes of pages that were in use at once, by slabs and large blocks together.
     pub peak_page_bytes: usize,
-    /// The largest request, in bytes, at an alignment up to a page, that would succeed now.
+    /// The longest run of free pages, in bytes; a set that is kept back empty counts as free. A request at an alignment up to a page
+    /// succeeds if its block would hold no more: heap_usable_size() says. Free blocks of sets may serve it even so.
     pub largest_free_bytes: usize,
     /// Regions.
     pub region_count: usize,

@@ -1,7 +1,7 @@
 // Units of the heap: pages are counted and numbered in types of their own, so that a count is never taken for a number.
 //
 // A page number is unique within a heap, over all of its regions. Within a region, numbers are congruent to addresses: a page
-// whose number is a multiple of 2^k lies at an address that is a multiple of 2^k pages, for every 2^k up to 2^25 and up to the
+// whose number is a multiple of 2^k lies at an address that is a multiple of 2^k pages, for every 2^k up to 2^26 and up to the
 // region's size. So natural alignment of numbers is natural alignment of memory, and the buddy of a run is an XOR away.
 #pragma once
 

@@ -1,0 +1,45 @@
+"""docs/reliability.md says what the long tests came to, and names tests that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RESULTS = json.loads((ROOT / "tests/reliability/results.json").read_text())
+
+
+def test_the_tables_are_what_their_sources_make_and_every_test_that_they_name_is_there() -> None:
+    done = subprocess.run([sys.executable, ROOT / "tools/reliability", "--check"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_part_of_the_soak_has_a_quick_form_or_a_reason_for_none() -> None:
+    rows = re.findall(r"^\| ([\w, -]+) \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/reliability.md").read_text(), re.MULTILINE)
+    told = {part: quick for parts, quick, _ in rows for part in parts.split(", ")}
+    assert {path.name for path in (ROOT / "tools/soak.d").iterdir()} <= set(told)
+
+
+@pytest.mark.parametrize("part", list(RESULTS))
+def test_a_result_is_of_a_commit_of_this_tree(part: str) -> None:
+    result = RESULTS[part]
+    assert result["command"] == f"make soak PARTS={part}"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", result["date"])
+    shallow = subprocess.run(["git", "rev-parse", "--is-shallow-repository"], cwd=ROOT, capture_output=True, text=True, check=True)
+    if shallow.stdout.strip() == "true":
+        pytest.skip("a shallow clone does not have the commit")
+    subprocess.run(["git", "merge-base", "--is-ancestor", result["commit"], "HEAD"], cwd=ROOT, check=True)
+
+
+def test_every_survivor_has_a_reason() -> None:
+    survivors = tomllib.loads((ROOT / "tests/mutation/survivors.toml").read_text()).get("survivor", [])
+    for survivor in survivors:
+        assert set(survivor) == {"file", "change", "why"}
+        assert (ROOT / survivor["file"]).is_file()
+        assert len(survivor["why"]) > 20

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Mutates the core and sees whether its tests notice.
+
+Each mutant (see mutants.py) is compiled and linked with the tests of the core and the C interface. One that the compiler refuses, or makes
+the same code of, is none. A mutant that no test notices has survived: tests/mutation/survivors.toml lists those that were read, each with
+the reason, and any other is a failure, as is a share of noticed mutants below the bound. What is known of a mutant is kept in
+build/mutation as long as the core and its tests are the same, so that a run can be cut short and continued.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mutants import Mutant, mutants_of
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "build/tests"
+WORK = ROOT / "build/mutation"
+SURVIVORS = Path(__file__).with_name("survivors.toml")
+LEAST_KILLED = 90  # of 100
+LONGEST = 20  # seconds that a test program may take; they take one
+
+CORE = sorted((ROOT / "core/src").glob("*.cpp"))
+HEADERS = sorted((ROOT / "core/include/slabheap/core").glob("*.hpp"))
+CAPI = [ROOT / f"capi/src/{name}.cpp" for name in ("heap_api", "invalid_free", "memory_source", "os_posix", "status_text", "translation")]
+TESTS = ("core/core_test", "capi/capi_test", "reliability/reliability_test")
+REPLAYED = ("one_heap", "two_heaps", "creation")
+FLAGS = [
+    "-std=c++20",
+    "-O2",
+    "-w",
+    "-ffreestanding",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fno-threadsafe-statics",
+    "-DNDEBUG",
+    '-DSLABHEAP_VERSION="0.0"',
+]
+STEPS = {"SLABHEAP_STEPS": "1000", "SLABHEAP_EVERY": "97", "SLABHEAP_TWIN_STEPS": "300"}
+# By a process each, and about the tests themselves.
+SPARED = "*every wrong call ends the process*,*sees one changed bit anywhere*"
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A mutant of one source."""
+
+    path: Path
+    mutant: Mutant
+
+    @property
+    def name(self) -> str:
+        return str(self.path.relative_to(ROOT))
+
+    def describe(self) -> str:
+        return self.mutant.describe(self.path.read_text())
+
+    def key(self) -> str:
+        return f"{self.name}:{self.mutant.start}:{self.mutant.end}:{self.mutant.text}"
+
+
+def compile_source(source: Path, target: Path, include: Path) -> bool:
+    """Compiles a source against the headers in `include`; whether it could be."""
+    folders = [f"-I{include}", f"-I{ROOT / 'capi/include'}", f"-I{ROOT / 'capi/src'}", f"-I{ROOT / 'core/include'}"]
+    # Of __FILE__ and the like there is nothing, so equal code is equal bytes.
+    return subprocess.run(["g++", *FLAGS, *folders, "-c", source, "-o", target], capture_output=True, check=False).returncode == 0
+
+
+def objects_of(target: str) -> list[Path]:
+    """The objects of a target of the tests' build."""
+    commands = json.loads((BUILD / "compile_commands.json").read_text())
+    outputs = [re.findall(r" -o (\S+)", command["command"])[-1] for command in commands]
+    found = sorted(BUILD / output for output in outputs if f"/{target}.dir/" in output)
+    if not found:
+        raise FileNotFoundError(f"there are no objects of {target} in {BUILD}")
+    return found
+
+
+def prepare() -> None:
+    """Builds the tests, puts the objects of each program together, and compiles the heap as it is."""
+    programs = [*TESTS, *(f"fuzz/replay_{target}" for target in REPLAYED)]
+    subprocess.run(["cmake", "--preset", "tests"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    names = [Path(program).name for program in programs]
+    subprocess.run(["cmake", "--build", BUILD, "--target", *names], check=True, stdout=subprocess.DEVNULL)
+    (WORK / "whole").mkdir(parents=True, exist_ok=True)
+    shared = objects_of("slabheap_test_support")
+    tests = [path for program in TESTS for path in objects_of(f"{Path(program).name}_objects")]
+    merged = {"tests": [*tests, *shared, *objects_of("slabheap_test_main")]}
+    for target in REPLAYED:
+        merged[target] = [*objects_of(f"replay_{target}_objects"), *shared, *objects_of("slabheap_fuzz_support")]
+    for name, objects in merged.items():
+        subprocess.run(["ld", "-r", "-S", "-o", WORK / f"{name}.o", *objects], check=True)
+    for source in (*CORE, *CAPI):
+        if not compile_source(source, WORK / "whole" / f"{source.stem}.o", ROOT / "core/include"):
+            raise RuntimeError(f"{source} does not compile")
+
+
+def digest() -> str:
+    """What the fate of a mutant depends on."""
+    total = hashlib.sha256()
+    sources = [path for folder in ("core", "capi", "tests") for path in (ROOT / folder).rglob("*.[ch]pp")]
+    for path in sorted([*sources, *(ROOT / "tests/fuzz/corpus").rglob("*")]):
+        if path.is_file():
+            total.update(path.name.encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def compiled(case: Case, folder: Path) -> Iterator[list[Path] | None]:
+    """The objects of the heap with a mutant; none if it does not compile, an empty list if the code is the same."""
+    source = case.path.read_text()
+    include = folder / "include"
+    if case.path.suffix == ".hpp":
+        changed = include / case.path.relative_to(ROOT / "core/include")
+        sources = [*CORE, *CAPI]
+    else:
+        changed = folder / case.path.name
+        sources = [case.path]
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    changed.write_text(case.mutant.of(source))
+    try:
+        objects = {path.stem: WORK / "whole" / f"{path.stem}.o" for path in (*CORE, *CAPI)}
+        is_same = True
+        for path in sources:
+            target = folder / f"{path.stem}.o"
+            if not compile_source(changed if path == case.path else path, target, include):
+                yield None
+                return
+            is_same = is_same and target.read_bytes() == objects[path.stem].read_bytes()
+            objects[path.stem] = target
+        yield [] if is_same else list(objects.values())
+    finally:
+        changed.unlink()
+
+
+def ends_well(command: list[str | Path]) -> bool:
+    """Whether a test program ends well within the time that it has."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | STEPS, start_new_session=True
+    ) as process:
+        try:
+            return process.wait(LONGEST) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return False
+
+
+def try_tests(objects: list[Path], folder: Path) -> bool:
+    """Whether every test passes on a heap of these objects: the kept inputs first, which take no time."""
+    for name in (*REPLAYED, "tests"):
+        program = folder / name
+        # What is in a header is taken from the first object that has it.
+        link: list[str | Path] = ["g++", "-no-pie", "-o", program, *objects, WORK / f"{name}.o"]
+        if subprocess.run(link, capture_output=True, check=False).returncode != 0:
+            return False
+        arguments = [f"--test-case-exclude={SPARED}", "--abort-after=1"] if name == "tests" else [ROOT / "tests/fuzz/corpus" / name]
+        if not ends_well([program, *arguments]):
+            return False
+    return True
+
+
+def fate_of(case: Case, worker: int) -> str:
+    """What becomes of a mutant: invalid, same, killed or survived."""
+    folder = WORK / f"worker{worker}"
+    folder.mkdir(exist_ok=True)
+    with compiled(case, folder) as objects:
+        if objects is None:
+            return "invalid"
+        if not objects:
+            return "same"
+        return "survived" if try_tests(objects, folder) else "killed"
+
+
+def known_fates(path: Path) -> dict[str, str]:
+    """The fates that were found by earlier runs."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return dict(json.loads(line) for line in lines)
+
+
+def run(cases: list[Case], fates: dict[str, str], record: Path, seconds: float) -> None:
+    """Finds out the fates that are not known, as long as there is time."""
+    end = time.monotonic() + seconds
+    left = [case for case in cases if case.key() not in fates]
+    workers = len(os.sched_getaffinity(0)) if "SLABHEAP_WORKERS" not in os.environ else int(os.environ["SLABHEAP_WORKERS"])
+
+    def work(worker: int) -> list[tuple[str, str]]:
+        found = []
+        for case in left[worker::workers]:
+            if time.monotonic() > end:
+                break
+            found.append((case.key(), fate_of(case, worker)))
+            with record.open("a") as file:
+                file.write(json.dumps(found[-1]) + "\n")
+        return found
+
+    with ThreadPoolExecutor(workers) as pool:
+        for found in pool.map(work, range(workers)):
+            fates.update(found)
+
+
+def report(cases: list[Case], fates: dict[str, str], is_sample: bool) -> bool:
+    """Prints what came of it; whether it is as it has to be."""
+    counts = Counter(fates[case.key()] for case in cases)
+    judged = counts["killed"] + counts["survived"]
+    read = {(one["file"], one["change"]) for one in tomllib.loads(SURVIVORS.read_text()).get("survivor", [])}
+    unread = [case for case in cases if fates[case.key()] == "survived" and (case.name, case.describe()) not in read]
+    for case in unread:
+        print(f"{case.name}:{case.mutant.line_number(case.path.read_text())}: survived: {case.describe()}")
+    share = 100 * counts["killed"] / judged
+    print(
+        f"mutation: {counts['killed']} of {judged} mutants killed ({share:.1f} %), {counts['survived']} survived, {len(unread)} not read; "
+        f"{counts['same']} are the same code, {counts['invalid']} no C++"
+    )
+    if path := os.environ.get("SLABHEAP_FIGURES"):
+        figures = {"killed": counts["killed"], "survived": counts["survived"], "mutants": judged, "same_code": counts["same"]}
+        lines = [f"{name} ={value}" for name, value in (*figures.items(), ("share", f"{share:.1f} %"))]
+        with Path(path).open("a") as file:
+            file.write("\n".join(lines) + "\n")
+    if not is_sample:
+        return share >= LEAST_KILLED and not unread
+    # Of a sample, the bound is lower by what chance may do: three standard deviations.
+    return share >= LEAST_KILLED - 3 * math.sqrt(LEAST_KILLED * (100 - LEAST_KILLED) / judged)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth mutant only")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="how long to go on at the most; the next run continues")
+    parser.add_argument("sources", nargs="*", help="a part of the names of the sources to mutate; all of the core unless given")
+    arguments = parser.parse_args()
+    prepare()
+    paths = [path for path in (*CORE, *HEADERS) if not arguments.sources or any(part in path.name for part in arguments.sources)]
+    cases = [Case(path, mutant) for path in paths for mutant in mutants_of(path.read_text())][:: arguments.every]
+    whole = [WORK / "whole" / f"{path.stem}.o" for path in (*CORE, *CAPI)]
+    if not try_tests(whole, WORK / "whole"):
+        print("mutation: the tests fail on the core as it is", file=sys.stderr)
+        return 1
+    record = WORK / f"{digest()}.jsonl"
+    fates = known_fates(record)
+    run(cases, fates, record, arguments.seconds)
+    left = sum(case.key() not in fates for case in cases)
+    if left:
+        print(f"mutation: {len(cases) - left} of {len(cases)} mutants tried; run it again for the rest")
+        return 75  # not yet
+    return 0 if report(cases, fates, arguments.every > 1) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""The inputs that a fuzzer has found worth keeping, played on the reader of trace files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from places import ROOT
+from playing_traces import play
+
+CORPUS = sorted((ROOT / "tests/fuzz/corpus/trace_file").iterdir())
+
+
+def test_every_kept_input_is_refused_with_its_place_and_reason_or_reads_the_same_again(tmp_path: Path) -> None:
+    reasons = {re.sub(r"\d+|b'.*'", "", play(path.read_bytes(), tmp_path / "a.trace"))[:40] for path in CORPUS}
+    assert "" in reasons  # some are whole
+    assert len(reasons) > 12
+
+
+@given(data=st.binary(max_size=300))
+@settings(max_examples=300, deadline=None)
+def test_so_is_any_other(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    play(data, tmp_path_factory.mktemp("any") / "a.trace")
