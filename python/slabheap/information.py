@@ -51,7 +51,12 @@ class Information:
     sites: dict[int, Site] = dataclasses.field(default_factory=dict)
 
     def stack(self, tag: int) -> list[str]:
-        """The names of the site that a tag stands for and of its callers, innermost first; empty if it stands for none."""
+        """The names of the site that a tag stands for and of its callers, innermost first; empty if it stands for none.
+
+        Examples:
+            >>> Information(sites={1: Site("main"), 2: Site("parse", caller=1)}).stack(2)
+            ['parse', 'main']
+        """
         names = []
         while (site := self.sites.get(tag)) is not None:
             names.append(site.name)

@@ -218,6 +218,15 @@ class Result:
 
         Returns:
             The mean; NaN for a trace of nothing. Over a trace that takes no time, the last sample.
+
+        Raises:
+            ValueError: There is no such `over`, or no such field.
+
+        Examples:
+            >>> from slabheap import replay, workloads
+            >>> result = replay(workloads.from_lifetimes(100, workloads.constant(64), workloads.constant(10)), repeats=0)
+            >>> 0 < result.mean("requested") <= result.peak_requested_bytes
+            True
         """
         if over not in ("events", "time"):
             raise ValueError(f'over must be "events" or "time", not {over!r}')
@@ -235,6 +244,12 @@ class Result:
         """All figures that are one number, in the order of `FIGURES`: what a row of a sweep has. None where there is none to give.
 
         Fragmentation, occupancy and the largest free run are those at the peak of the requested bytes.
+
+        Examples:
+            >>> from slabheap import replay, workloads
+            >>> result = replay(workloads.from_lifetimes(100, workloads.constant(64), workloads.constant(10)), repeats=0)
+            >>> result.figures()["peak_requested_bytes"]
+            640
         """
         peak = self.at_peak
         is_timed = bool(self.all_seconds)

@@ -100,27 +100,74 @@ class Trace:
 
     @classmethod
     def from_mtrace(cls, path: str | Path) -> Trace:
-        """The trace in a log of glibc's mtrace. Raises as `load` does."""
+        r"""The trace in a log of glibc's mtrace. Raises as `load` does.
+
+        Examples:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Path(folder, "app.mtrace")
+            ...     _ = path.write_text("= Start\n@ ./app:[0x11f1] + 0x4a0 0x64\n@ ./app:[0x1267] - 0x4a0\n= End\n")
+            ...     Trace.from_mtrace(path).peak_requested_bytes
+            100
+        """
         return cls.load(path, "mtrace")
 
     @classmethod
     def from_rep(cls, path: str | Path) -> Trace:
-        """The trace in a `.rep` file of the malloc lab of "Computer Systems: A Programmer's Perspective". Raises as `load` does."""
+        r"""The trace in a `.rep` file of the malloc lab of "Computer Systems: A Programmer's Perspective". Raises as `load` does.
+
+        Examples:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Path(folder, "app.rep")
+            ...     _ = path.write_text("20000\n1\n2\n1\na 0 100\nf 0\n")
+            ...     Trace.from_rep(path).peak_requested_bytes
+            100
+        """
         return cls.load(path, "rep")
 
     @classmethod
     def from_heaptrack(cls, path: str | Path) -> Trace:
-        """The trace in a file of heaptrack, raw or interpreted. Raises as `load` does."""
+        r"""The trace in a file of heaptrack, raw or interpreted. Raises as `load` does.
+
+        Examples:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Path(folder, "app.heaptrack.raw")
+            ...     _ = path.write_text("v 10400 3\nx 3 app\nX ./app\nc 5\n+ 64 0 4a0\n- 4a0\n")  # 0x64 bytes at 0x4a0
+            ...     Trace.from_heaptrack(path).peak_requested_bytes
+            100
+        """
         return cls.load(path, "heaptrack")
 
     @classmethod
     def from_memray(cls, path: str | Path) -> Trace:
-        """The trace in a capture of memray, which has to be installed: `pip install slabheap[memray]`. Raises as `load` does."""
+        """The trace in a capture of memray, which has to be installed: `pip install slabheap[memray]`. Raises as `load` does.
+
+        Examples:
+            >>> import tempfile
+            >>> import memray
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Path(folder, "app.bin")
+            ...     with memray.Tracker(path):
+            ...         kept = bytearray(1 << 20)
+            ...     Trace.from_memray(path).peak_requested_bytes > 1 << 20
+            True
+        """
         return cls.load(path, "memray")
 
     @classmethod
     def from_ltrace(cls, path: str | Path) -> Trace:
-        """The trace in what ltrace printed. Raises as `load` does."""
+        r"""The trace in what ltrace printed. Raises as `load` does.
+
+        Examples:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Path(folder, "app.ltrace")
+            ...     _ = path.write_text("malloc(100) = 0x4a0\nfree(0x4a0) = <void>\n")
+            ...     Trace.from_ltrace(path).peak_requested_bytes
+            100
+        """
         return cls.load(path, "ltrace")
 
     @classmethod
