@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
+from typer.core import TyperGroup
 
 import slabheap
 from slabheap import _core
@@ -36,8 +37,18 @@ __all__ = [
     "takes_heap_options",
 ]
 
+# In the order in which they are used, which `--help` keeps.
+_COMMANDS = ("record", "info", "convert", "replay", "compare", "report", "plot", "sweep", "optimise")
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_COMMANDS.index)
+
+
 app = typer.Typer(
     name="slabheap",
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
