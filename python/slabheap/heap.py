@@ -43,7 +43,7 @@ class Heap(HeapBase):
             "compact", for space: three to four classes a doubling from 16 to 4096 bytes, eight in a heap of 8 MiB or more, snug sets,
             best fit over 1024-byte pages.
         classes: Block sizes in bytes, ascending, 8 to 65536, at most 128 of them.
-        set_blocks: The blocks that a set aims at, 1 to 64.
+        set_blocks: The blocks that a set aims at, 1 to 64; it has as many as fit into the pages that these need.
         page_bytes: Bytes of a page, a power of two, 512 to 65536.
         pages: The page layer, "buddy" or "best_fit".
         freed_runs: What becomes of a run of pages that is freed: "kept", while less than half of the heap is in use, runs of up to 64

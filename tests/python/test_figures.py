@@ -145,7 +145,7 @@ def test_a_series_is_a_column_of_the_frame_over_time() -> None:
         result.series("speed")
 
 
-REGIONS: list[dict[str, Any]] = [{}, {"preset": "compact"}, {"pages": "best_fit", "page_bytes": 512}]
+REGIONS: list[dict[str, Any]] = [{}, {"preset": "compact", "classes": [16, 64, 512, 4096]}, {"pages": "best_fit", "page_bytes": 512}]
 
 
 @pytest.mark.parametrize("options", REGIONS, ids=str)

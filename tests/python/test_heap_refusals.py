@@ -25,6 +25,7 @@ from slabheap import (
     WrongLayout,
     errors,
 )
+from slabheap.pages import RUN_KINDS
 
 HEADER = (ROOT / "capi/include/slabheap/slabheap.h").read_text()
 
@@ -34,7 +35,9 @@ def refused_frees(heap: Heap) -> list[tuple[type[HeapError], Callable[[], None]]
     small, large, freed, gone = (heap.allocate(size) for size in (100, 100_000, 100, 100_000))
     heap.free(freed)
     heap.free(gone)
-    end = int(heap.runs()["address"][-1] + heap.runs()["bytes"][-1])
+    runs = heap.runs()
+    end = int(runs["address"][-1] + runs["bytes"][-1])
+    free = runs[runs["kind"] == RUN_KINDS.index("free")][-1]
     return [
         (NotOwned, lambda: heap.free(8)),
         (NotOwned, lambda: heap.free(1 << 63)),
@@ -45,7 +48,7 @@ def refused_frees(heap: Heap) -> list[tuple[type[HeapError], Callable[[], None]]
         (DoubleFree, lambda: heap.free(freed.address)),
         (DoubleFree, lambda: heap.free(gone.address)),
         (DoubleFree, lambda: heap.deallocate(gone.address, 100_000)),
-        (DoubleFree, lambda: heap.free(end - 1)),
+        (DoubleFree, lambda: heap.free(int(free["address"] + free["bytes"]) - 1)),
         (Misaligned, lambda: heap.free(small.address + 1)),
         (Misaligned, lambda: heap.free(small.address + 64)),
         (Misaligned, lambda: heap.free(large.address + 1)),
@@ -123,11 +126,11 @@ def test_a_heap_has_64_regions_and_no_more() -> None:
 
 
 def word_of_the_set(memory: bytearray, change: Callable[[], None]) -> int:
-    """Where the heap's word of free blocks lies: the one that differs by one bit after one free."""
+    """Where the heap's word of blocks in use lies: the one that lacks one bit after one free."""
     before = bytes(memory)
     change()
     words = struct.unpack(f"<{len(memory) // 8}Q", before), struct.unpack(f"<{len(memory) // 8}Q", memory)
-    return next(8 * i for i, (old, new) in enumerate(zip(*words, strict=True)) if (old ^ new) & new and (old ^ new).bit_count() == 1)
+    return next(8 * i for i, (old, new) in enumerate(zip(*words, strict=True)) if (old ^ new) & old and (old ^ new).bit_count() == 1)
 
 
 def test_metadata_that_was_written_over_is_found_corrupt() -> None:

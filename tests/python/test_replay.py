@@ -277,8 +277,8 @@ def test_a_result_has_a_short_name_and_a_line() -> None:
     names = [replay(TRACE, **options).label for options in ({}, {"preset": "compact"}, {"pages": "best_fit", "bytes": 1 << 24})]
     assert names == ["classic", "compact", "classic pages=best_fit"]
     result = replay(TRACE)
-    assert repr(result).startswith("<Result of classic: 3000 events, ")
-    assert f"{result.peak_held_bytes} bytes held for {result.peak_requested_bytes} requested, 0 failures>" in repr(result)
+    assert repr(result).startswith("<Result of classic: 3,000 events, ")
+    assert f"{result.peak_held_bytes:,} bytes held for {result.peak_requested_bytes:,} requested, 0 failures>" in repr(result)
     assert (result == replay(TRACE), result == result) == (False, True)
 
 
