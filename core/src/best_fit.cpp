@@ -150,6 +150,7 @@ bool BestFit::files(const Regions& regions, PageNumber head) {
 
 bool BestFit::holds(const Regions& regions, std::uint64_t count) const {
   std::uint64_t filed = 0;
+  if (filled_rows_ >> row_count != 0) return false;
   for (unsigned row = 0; row < row_count; ++row) {
     if ((filled_rows_ >> row & 1) != (filled_columns_[row] != 0)) return false;
     for (unsigned column = 0; column < splits; ++column) {

@@ -114,6 +114,8 @@ void file_merged(Region& region, Run run) {
 
 void Buddy::begin(Region& region) { new (region.layer) FreeTree{region.run()}; }
 
+bool Buddy::has_begun(const Region& region) { return tree_of(region).is_for(region.run()); }
+
 PageNumber Buddy::take(Regions& regions, Pages pages, Pages alignment) {
   const unsigned order = order_for(pages > alignment ? pages : alignment);
   if (order >= order_count) return no_page;
@@ -187,6 +189,7 @@ bool Buddy::holds(const Regions& regions, std::uint64_t count) {
   for (std::uint32_t i = 0; i < regions.count(); ++i) {
     const Region& region = regions.by_address(i);
     if (region.fresh < region.first || region.fresh > region.end()) return false;
+    if (!tree_of(region).sums_up()) return false;
     filed += tree_of(region).count() + (region.fresh != region.end() ? 1U : 0U);
     if (region.longest_order != longest_order_of(region)) return false;
   }

@@ -69,30 +69,44 @@ PageNumber FreeTree::lowest(unsigned order) const {
   return {static_cast<std::uint32_t>((node << order) - leaves_)};
 }
 
-std::uint64_t FreeTree::count_below(unsigned level, std::uint64_t index) const {
-  std::uint64_t word = words()[level_starts_[level] + index];
-  if (level == 0) return bit_count(word);
-  std::uint64_t sum = 0;
-  for (; word != 0; word &= word - 1) {
-    const std::uint64_t below = count_below(level - 1, index << word_shift | static_cast<unsigned>(std::countr_zero(word)));
-    if (below == 0) return ~std::uint64_t{0} >> 1;  // no tree has so many
-    sum += below;
-  }
-  return sum;
+std::uint64_t FreeTree::size_of(unsigned level) const {
+  std::uint64_t words = words_above(std::uint64_t{2} << depth_);
+  while (level-- > 0) words = words_above(words);
+  return words;
 }
 
 std::uint64_t FreeTree::count() const {
   std::uint64_t sum = 0;
-  for (unsigned level = 0; level <= root_level(depth_); ++level) {
-    // Of each level, the first word is the root of some depths; what lies below it is counted for those alone.
-    std::uint64_t roots = words()[level_starts_[level]] & ~std::uint64_t{1};
-    if (level == 0) {
-      sum += bit_count(roots);
-      continue;
-    }
-    for (; roots != 0; roots &= roots - 1) sum += count_below(level - 1, static_cast<unsigned>(std::countr_zero(roots)));
-  }
+  const std::uint64_t size = size_of(0);
+  for (std::uint64_t i = 0; i < size; ++i) sum += bit_count(words()[i]);
   return sum;
+}
+
+bool FreeTree::is_for(Run pages) const {
+  const FreeTree made{pages};
+  for (unsigned level = 0; level < level_count; ++level) {
+    if (level_starts_[level] != made.level_starts_[level]) return false;
+  }
+  return leaves_ == made.leaves_ && depth_ == made.depth_;
+}
+
+bool FreeTree::sums_up() const {
+  if ((words()[0] & 1) != 0) return false;  // there is no node 0
+  for (unsigned level = 1; level <= root_level(depth_); ++level) {
+    const std::uint64_t* below = words() + level_starts_[level - 1];
+    const std::uint64_t count = size_of(level - 1);
+    for (std::uint64_t i = 0; i < round_up(count, 64); ++i) {
+      // The first word is the root of what is in it: nothing above sums it up.
+      const bool is_filled = i != 0 && i < count && below[i] != 0;
+      if (((words()[level_starts_[level] + (i >> word_shift)] & bit_of(i)) != 0) != is_filled) return false;
+    }
+  }
+  for (unsigned order = 0; order < order_count; ++order) {
+    const unsigned depth = depth_ - order;
+    const bool is_filled = order < depth_ && (words()[level_starts_[root_level(depth)]] & root_mask(depth)) != 0;
+    if ((orders_ >> order & 1) != (is_filled ? 1U : 0U)) return false;
+  }
+  return true;
 }
 
 }  // namespace slabheap

@@ -9,6 +9,7 @@ namespace slabheap {
 namespace {
 
 constexpr std::size_t own_alignment = 64;  // as Regions aligns the metadata
+constexpr unsigned max_page_shift = std::countr_zero(max_page_bytes);
 
 /// The finest step between class sizes: a granule is the largest power of two that divides them all.
 unsigned granule_shift_of(const Configuration& configuration) {
@@ -63,6 +64,45 @@ void Heap::make_slabs(const Configuration& configuration) {
     largest_class_ = bytes;
   }
   front_of_granule_ = table;
+}
+
+/// Whether all that was made for good, in front of the first region and in it, is as it was. Until then, validation trusts no
+/// more than the pointers to the regions.
+bool Heap::is_as_made() const {
+  const Address heap = reinterpret_cast<Address>(this);
+  const Address slabs_end = reinterpret_cast<Address>(slabs() + class_count_);
+  if (class_count_ > max_classes || page_shift_ > max_page_shift || slabs_end > reinterpret_cast<Address>(regions().first()))
+    return false;
+  std::size_t classes[max_classes];
+  for (std::size_t i = 0; i < class_count_; ++i) classes[i] = fronts()[i + 1].block_bytes;
+  Options options;
+  options.classes = classes;
+  options.class_count = class_count_;
+  options.set_blocks = set_blocks_;
+  options.page_bytes = std::size_t{1} << page_shift_;
+  options.pages = pages_.kind();
+  options.has_pages = true;
+  if (problem_of(options) != nullptr) return false;
+  const Configuration configuration = configuration_of(options, 0);
+  return pages_.is_as_made(heap, own_bytes(configuration), page_shift_) && has_slabs_as_made(configuration) &&
+         looks_at_a_region();
+}
+
+bool Heap::has_slabs_as_made(const Configuration& configuration) const {
+  const auto* table = reinterpret_cast<const std::uint8_t*>(slabs() + class_count_);
+  const std::size_t* const classes = configuration.classes;
+  if (front_of_granule_ != table || granule_shift_ != granule_shift_of(configuration)) return false;
+  if (largest_class_ != classes[class_count_ - 1] || fronts()[no_front] != SlabFront{}) return false;
+  std::size_t smallest = 0;
+  std::size_t granule = 0;
+  for (std::uint8_t index = 0; index < class_count_; ++index) {
+    if (!slabs()[index].is_as_made(fronts()[index + 1], index, smallest, regions(), set_blocks_)) return false;
+    while (granule < classes[index] >> granule_shift_) {
+      if (table[granule++] != index + 1) return false;
+    }
+    smallest = classes[index] + 1;
+  }
+  return true;
 }
 
 Heap::Created Heap::create(Span memory, const Options& options, bool is_zero, std::uint32_t tag) {

@@ -67,6 +67,16 @@ void Heap::look_at(Region& region) {
   view_head_distances_ = region.head_distances;
 }
 
+bool Heap::looks_at_a_region() const {
+  for (std::uint32_t i = 0; i < regions().count(); ++i) {
+    const Region& region = regions().by_address(i);
+    if (view_ != &region) continue;
+    return view_start_ == region.pages_start && view_bytes_ == region.pages_bytes && view_pages_ == region.pages &&
+           view_head_distances_ == region.head_distances;
+  }
+  return false;
+}
+
 Status Heap::refuse(const void* block, Status status) {
   ++rejected_frees_;
   if (hooks_.refused_free != nullptr) hooks_.refused_free(*this, block, status);

@@ -10,7 +10,7 @@ constexpr unsigned cache_share_shift = 2;  // the cache keeps at most a quarter 
 }  // namespace
 
 PageAllocator::PageAllocator(unsigned page_shift, PageLayerKind kind, bool has_cache, void* layer_memory)
-    : regions_{page_shift}, layer_{layer_memory}, kind_{kind}, has_cache_{has_cache} {
+    : regions_{page_shift}, layer_{layer_memory}, kind_{kind}, has_cache_{static_cast<std::uint8_t>(has_cache ? 1 : 0)} {
   if (kind == PageLayerKind::buddy) {
     new (layer_memory) Buddy;
     cache_.keep_aligned_only();
@@ -36,10 +36,26 @@ Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed&
     layer.give(regions_, region.run());
   });
   empty_cache();
-  half_pages_ = (regions_.page_count() + 1) / 2;
-  const std::uint64_t share = regions_.page_count() >> cache_share_shift;
-  if (has_cache_) cache_.set_limit(share < max_region_pages ? static_cast<std::uint32_t>(share) : max_region_pages);
+  half_pages_ = half_of_all();
+  cache_.set_limit(cache_limit());
   return Status::ok;
+}
+
+std::uint32_t PageAllocator::cache_limit() const {
+  const std::uint64_t share = has_cache_ == 1 ? regions_.page_count() >> cache_share_shift : 0;
+  return share < max_region_pages ? static_cast<std::uint32_t>(share) : max_region_pages;
+}
+
+bool PageAllocator::is_as_made(Address heap, std::size_t own_bytes, unsigned page_shift) const {
+  if (kind_ != PageLayerKind::buddy && kind_ != PageLayerKind::best_fit) return false;
+  if (reinterpret_cast<Address>(layer_) != heap + own_bytes - layer_bytes(kind_) || has_cache_ > 1) return false;
+  if (!regions_.are_sound(heap, first_need(own_bytes, page_shift, kind_))) return false;
+  return with_layer(*this, [&](const auto& layer) {
+    for (std::uint32_t i = 0; i < regions_.count(); ++i) {
+      if (!layer.has_begun(regions_.by_address(i))) return false;
+    }
+    return half_pages_ == half_of_all() && cache_.is_for(cache_limit(), kind_ == PageLayerKind::buddy);
+  });
 }
 
 /// A run of the page layer; before there is none, it gets what the cache keeps.

@@ -10,6 +10,11 @@ namespace {
 constexpr std::size_t metadata_alignment = 64;  // a cache line: the heap object comes first and its hot fields fill lines
 constexpr std::size_t region_bytes = round_up(sizeof(Region), sizeof(Page));
 
+/// What the page layer keeps of a region of so many pages.
+std::size_t layer_bytes(const MetadataNeed& need, std::size_t page_count) {
+  return round_up(need.layer_bytes(static_cast<std::uint32_t>(page_count)), sizeof(Page));
+}
+
 /// The number of whole pages in `room` bytes.
 std::size_t whole_pages(std::size_t room, unsigned page_shift) {
   const std::size_t count = room >> page_shift;
@@ -79,6 +84,18 @@ constexpr FirstDistances first_distances;
 
 }  // namespace
 
+void Region::lay_out(const Region* place, const MetadataNeed& need) {
+  const Address start = reinterpret_cast<Address>(place) + region_bytes;
+  const Address arrays = start + slabheap::layer_bytes(need, page_count);
+  pages_bytes = std::size_t{page_count} << need.page_shift;
+  layer = reinterpret_cast<void*>(start);
+  pages = reinterpret_cast<Page*>(arrays);
+  previous = reinterpret_cast<PageNumber*>(pages + page_count);
+  head_distances = reinterpret_cast<std::uint16_t*>(previous + page_count);
+  zeroth_address = pages_start - (Address{first.value} << need.page_shift);
+  zeroth_descriptor = arrays - Address{first.value} * sizeof(Page);
+}
+
 /// What lies on the shorter side of the run counts as touched, too.
 void Region::touch(Run run) {
   if (run.end() <= untouched_first || run.first >= untouched_end) return;
@@ -99,8 +116,7 @@ void Region::mark_distances(Run set) {
 }
 
 std::size_t MetadataNeed::bytes(std::size_t page_count) const {
-  return extra + region_bytes + round_up(layer_bytes(static_cast<std::uint32_t>(page_count)), sizeof(Page)) +
-         page_count * metadata_per_page;
+  return extra + region_bytes + slabheap::layer_bytes(*this, page_count) + page_count * metadata_per_page;
 }
 
 RegionPlan RegionPlan::make(Span span, const MetadataNeed& need) {
@@ -125,17 +141,9 @@ Status Regions::add(Span span, const RegionPlan& plan, const MetadataNeed& need,
   if (!is_zero) zero_bytes(reinterpret_cast<void*>(plan.metadata + need.extra), plan.metadata_bytes - need.extra);
   auto* region = new (reinterpret_cast<void*>(plan.metadata + need.extra)) Region{};
   region->pages_start = plan.pages;
-  region->pages_bytes = bytes({plan.page_count});
-  region->layer = reinterpret_cast<std::byte*>(region) + region_bytes;
-  // The arrays stand at the end, whatever the layer takes.
-  const Address arrays = plan.metadata + plan.metadata_bytes - plan.page_count * metadata_per_page;
-  region->pages = reinterpret_cast<Page*>(arrays);
-  region->previous = reinterpret_cast<PageNumber*>(region->pages + plan.page_count);
-  region->head_distances = reinterpret_cast<std::uint16_t*>(region->previous + plan.page_count);
-  region->first = first;
-  region->zeroth_address = region->pages_start - (Address{first.value} << page_shift_);
-  region->zeroth_descriptor = arrays - Address{first.value} * sizeof(Page);
   region->page_count = plan.page_count;
+  region->first = first;
+  region->lay_out(region, need);
   region->tag = tag;
   region->fresh = region->end();
   region->untouched_first = first;
@@ -214,12 +222,18 @@ bool Regions::orders_are_noted() const {
   return true;
 }
 
-/// A number for the first page that is congruent to its address (see units.hpp), in chunks that no region uses; `no_page` if
-/// there are none. Congruent up to a chunk at least, so that an alignment beyond the region's size is seen for what it is.
-PageNumber Regions::number_for(Address pages, std::uint32_t page_count) const {
+/// Up to how many pages numbers are congruent to addresses: a chunk at least, so that an alignment beyond the region's size is
+/// seen for what it is.
+std::uint64_t Regions::congruence_of(std::uint32_t page_count) const {
   const std::uint64_t chunk_pages = std::uint64_t{1} << chunk_shift;
   const std::uint64_t region_pages = std::uint64_t{1} << order_for({page_count});
-  const std::uint64_t congruence = region_pages > chunk_pages ? region_pages : chunk_pages;
+  return region_pages > chunk_pages ? region_pages : chunk_pages;
+}
+
+/// A number for the first page that is congruent to its address (see units.hpp), in chunks that no region uses; `no_page` if
+/// there are none.
+PageNumber Regions::number_for(Address pages, std::uint32_t page_count) const {
+  const std::uint64_t congruence = congruence_of(page_count);
   const std::uint64_t offset = (pages >> page_shift_) & (congruence - 1);
   for (std::uint64_t start = 0; start + offset + page_count <= no_page.value; start += congruence) {
     const std::uint64_t first = start + offset;
@@ -230,6 +244,67 @@ PageNumber Regions::number_for(Address pages, std::uint32_t page_count) const {
     if (is_free) return {static_cast<std::uint32_t>(first)};
   }
   return no_page;
+}
+
+/// Nothing that the region says of itself is followed, only compared.
+bool Regions::is_sound(const Region& region, const MetadataNeed& need) const {
+  const std::uint32_t count = region.page_count;
+  if (region.given.bytes > ~region.given.start || count == 0 || count > region.given.bytes >> page_shift_) return false;
+  const Span pages{region.pages_start, bytes({count})};
+  const Span metadata{reinterpret_cast<Address>(&region) - need.extra, need.bytes(count)};
+  if (!region.given.holds(pages) || !region.given.holds(metadata) || pages.overlaps(metadata)) return false;
+  if ((pages.start & (page_bytes() - 1)) != 0 || region.metadata_bytes != metadata.bytes) return false;
+  if (region.first.value > no_page.value - count) return false;
+  if ((((pages.start >> page_shift_) - region.first.value) & (congruence_of(count) - 1)) != 0) return false;
+  Region own = region;
+  own.lay_out(&region, need);
+  return own == region && region.first <= region.untouched_first && region.untouched_first <= region.untouched_end &&
+         region.untouched_end <= region.end();
+}
+
+/// Whether each chunk of numbers is that of the region whose pages have them.
+bool Regions::numbers_are_owned() const {
+  std::uint8_t owners[chunk_count];
+  for (std::uint8_t& owner : owners) owner = no_region;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const Region& region = by_address(i);
+    const std::uint32_t last = (region.end() - Pages{1}).value >> chunk_shift;
+    for (std::uint32_t chunk = region.first.value >> chunk_shift; chunk <= last; ++chunk) {
+      if (owners[chunk] != no_region) return false;
+      owners[chunk] = static_cast<std::uint8_t>(i);
+    }
+  }
+  for (std::uint32_t chunk = 0; chunk < chunk_count; ++chunk) {
+    if (owners[chunk] != chunk_owner_[chunk]) return false;
+  }
+  return true;
+}
+
+bool Regions::are_sound(Address heap, const MetadataNeed& need) const {
+  if (page_shift_ != need.page_shift || count_ == 0 || count_ > max_regions || (count_ == 1) != (table_ == nullptr)) return false;
+  if (reinterpret_cast<Address>(first_) != heap + need.extra) return false;
+  const void* const behind_table = count_ == 1 ? nullptr : table_ + 1;
+  bool has_first = false;
+  bool has_table = count_ == 1;
+  Address end = 0;
+  std::uint64_t pages = 0;
+  std::size_t given = 0;
+  std::size_t metadata = 0;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const Region* region = table_ == nullptr ? first_ : table_->regions[i];
+    if (region == nullptr || region->given.start < end) return false;
+    MetadataNeed own = need;
+    if (region != first_) own.extra = region == behind_table ? sizeof(Table) : 0;
+    has_first = has_first || region == first_;
+    has_table = has_table || region == behind_table;
+    if (!is_sound(*region, own)) return false;
+    end = region->given.start + region->given.bytes;
+    pages += region->page_count;
+    given += region->given.bytes;
+    metadata += region->metadata_bytes;
+  }
+  return has_first && has_table && numbers_are_owned() && pages == page_count_ && given == given_bytes_ &&
+         metadata == metadata_bytes_;
 }
 
 Region* Regions::find(Address address) const {

@@ -5,7 +5,7 @@ namespace slabheap {
 void RunCache::set_limit(std::uint32_t pages) {
   // What the runs that are kept cost changes with the limit; so there must be none.
   limit_ = pages;
-  run_cost_ = pages / max_runs + 1;
+  run_cost_ = run_cost_for(pages);
   room_ = pages;
 }
 
@@ -24,6 +24,10 @@ void RunCache::forget_all() {
   room_ = limit_;
 }
 
+bool RunCache::is_for(std::uint32_t limit, bool aligned_only) const {
+  return limit_ == limit && run_cost_ == run_cost_for(limit) && turn_ < bins && aligned_only_ == (aligned_only ? 1 : 0);
+}
+
 bool RunCache::holds(const Regions& regions, std::uint64_t runs, std::uint64_t pages) const {
   if (runs > max_runs || pages + runs * run_cost_ + room_ != limit_) return false;
   std::uint64_t seen = 0;
@@ -33,6 +37,7 @@ bool RunCache::holds(const Regions& regions, std::uint64_t runs, std::uint64_t p
       if (++seen > runs || !regions.has(head)) return false;
       const Page& page = regions.page(head);
       if (page.kind != PageKind::kept_run || page.word != bin + 1) return false;
+      if (aligned_only_ != 0 && lowest_bit(head.value) <= bin) return false;
     }
   }
   return seen == runs;

@@ -110,6 +110,16 @@ void Slab::reshape(const Regions& regions, std::size_t set_blocks) {
   }
 }
 
+bool Slab::is_as_made(const SlabFront& front, std::uint8_t index, std::size_t smallest, const Regions& regions,
+                      std::size_t set_blocks) const {
+  if (front_ != &front || index_ != index) return false;
+  SlabFront made = front;
+  (void)Slab{made, index, front.block_bytes, smallest, regions.page_shift()};
+  Slab reshaped = *this;
+  reshaped.reshape(regions, set_blocks);
+  return made == front && reshaped == *this;
+}
+
 Run Slab::run_of(PageNumber set, const Page& page, unsigned page_shift) const {
   return {set, {pages_holding(std::size_t{page.block_count} * front_->block_bytes, page_shift)}};
 }

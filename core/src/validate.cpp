@@ -21,16 +21,15 @@ class Validator {
   explicit Validator(const Heap& heap) : heap_{heap} {}
 
   [[nodiscard]] bool holds() {
-    return regions_are_apart() && runs_cover_the_pages() && heap_.pages_.holds(free_runs_) &&
+    return heap_.is_as_made() && runs_cover_the_pages() && heap_.pages_.holds(free_runs_) &&
            heap_.pages_.cache().holds(heap_.regions(), kept_runs_, kept_pages_) && slabs_agree() && sums_agree();
   }
 
  private:
-  [[nodiscard]] bool regions_are_apart() const;
   [[nodiscard]] bool runs_cover_the_pages();
   [[nodiscard]] bool run_is_sound(const Region& region, PageNumber head, Run& run);
   [[nodiscard]] bool set_is_sound(const Region& region, Run run);
-  [[nodiscard]] static bool set_is_placed(const Slab& slab, Run run, const Page& page);
+  [[nodiscard]] static bool set_is_placed(const Slab& slab, Run run, const Page& page, Address start);
   [[nodiscard]] bool slabs_agree() const;
   [[nodiscard]] bool sums_agree() const;
 
@@ -43,27 +42,6 @@ class Validator {
   std::uint64_t large_pages_ = 0;
   std::uint64_t large_blocks_ = 0;
 };
-
-/// I5: spans ascend without overlap; in each, pages and metadata lie apart.
-bool Validator::regions_are_apart() const {
-  const Regions& regions = heap_.regions();
-  if (regions.count() == 0 || regions.count() > max_regions) return false;
-  for (std::uint32_t i = 0; i < regions.count(); ++i) {
-    const Region& region = regions.by_address(i);
-    const Span given = region.given;
-    if (!given.holds(reinterpret_cast<Address>(&region))) return false;
-    if (i > 0 && regions.by_address(i - 1).given.start >= given.start) return false;
-    if (i > 0 && regions.by_address(i - 1).given.overlaps(given)) return false;
-    const Span pages{region.pages_start, region.pages_bytes};
-    if (pages.bytes != regions.bytes({region.page_count}) || region.page_count == 0) return false;
-    if ((pages.start & (regions.page_bytes() - 1)) != 0) return false;
-    if (!given.holds(pages.start) || !given.holds(pages.start + (pages.bytes - 1))) return false;
-    const Span descriptors{reinterpret_cast<Address>(&region), sizeof(Region) + region.page_count * metadata_per_page};
-    if (pages.overlaps(descriptors) || !given.holds(descriptors.start + (descriptors.bytes - 1))) return false;
-    if (!regions.has(region.first) || &regions.of(region.first) != &region) return false;
-  }
-  return true;
-}
 
 /// I1: from head to head, runs cover each region.
 bool Validator::runs_cover_the_pages() {
@@ -95,6 +73,8 @@ bool Validator::run_is_sound(const Region& region, PageNumber head, Run& run) {
     return heap_.pages_.files(head);  // (I3)
   }
   if (region.page(last).kind == PageKind::free_end) return false;
+  const PageNumber untouched = run.first > region.untouched_first ? run.first : region.untouched_first;
+  if (untouched < region.untouched_end && untouched < run.end()) return false;
   if (page.kind == PageKind::kept_run) {
     ++kept_runs_;
     kept_pages_ += run.pages.count;
@@ -112,7 +92,8 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   const Slab& slab = heap_.slabs()[page.class_index];
   const std::uint64_t used = page.word;
   if ((used & ~all_blocks(page.block_count)) != 0) return false;
-  if ((heap_.regions().address(run.first) & (slab.alignment() - 1)) != 0) return false;
+  const Address start = heap_.regions().address(region, run.first);
+  if ((start & (slab.alignment() - 1)) != 0) return false;
   const std::uint16_t* distances = region.head_distances + (run.first - region.first).count;
   for (std::uint32_t i = 0; i < run.pages.count; ++i) {
     if (distances[i] != i) return false;
@@ -126,13 +107,15 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   tally.used += bit_count(used);
   const bool is_partial = used != 0 && used != all_blocks(page.block_count);
   if (is_partial && slab.current() != run.first) ++tally.to_list;
-  return set_is_placed(slab, run, page);
+  return set_is_placed(slab, run, page, start);
 }
 
 /// I4 for the place. Whether a set that should be listed is, the length of the list tells.
-bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page) {
+bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page, Address start) {
   const bool is_current = slab.current() == run.first;
-  if (is_current && (slab.front().offered & ~(all_blocks(page.block_count) & ~page.word)) != 0) return false;
+  const SlabFront& front = slab.front();
+  if (is_current && (front.current != &page || front.current_start != start)) return false;
+  if (is_current && (front.offered & ~(all_blocks(page.block_count) & ~page.word)) != 0) return false;
   if (!is_current && page.word == 0) return false;
   const bool has_front = is_current || page.word != all_blocks(page.block_count);
   return page.front == (has_front ? page.class_index + 1 : no_front);
@@ -154,7 +137,10 @@ bool Validator::slabs_agree() const {
              page.word != all_blocks(page.block_count) && set != slab.current();
     });
     if (!is_sound || listed != tally.to_list) return false;
-    if (slab.current() == no_page) continue;
+    if (slab.current() == no_page) {
+      if (slab.front().offered != 0) return false;
+      continue;
+    }
     if (!regions.has(slab.current())) return false;
     const Page& current = regions.page(slab.current());
     if (current.kind != PageKind::set || current.class_index != i) return false;
@@ -165,17 +151,10 @@ bool Validator::slabs_agree() const {
 /// I2.
 bool Validator::sums_agree() const {
   std::uint64_t lent_pages = 0;
-  std::uint64_t given = 0;
-  std::uint64_t held = 0;
   for (std::size_t i = 0; i < heap_.class_count_; ++i) lent_pages += tallies_[i].pages.count;
-  for (std::uint32_t i = 0; i < heap_.regions().count(); ++i) {
-    const Region& region = heap_.regions().by_address(i);
-    given += region.given.bytes;
-    held += region.metadata_bytes + region.pages_bytes;
-  }
   return free_pages_ + kept_pages_ + lent_pages + large_pages_ == heap_.regions().page_count() &&
-         lent_pages + large_pages_ == heap_.pages_.used_pages() &&
-         large_blocks_ == heap_.large_.live() && given == heap_.regions().given_bytes() && held <= given;
+         lent_pages + large_pages_ == heap_.pages_.used_pages() && heap_.pages_.used_pages() <= heap_.pages_.peak_pages() &&
+         large_blocks_ == heap_.large_.live();
 }
 
 bool Heap::validate() const { return Validator{*this}.holds(); }

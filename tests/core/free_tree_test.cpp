@@ -21,6 +21,11 @@ class Trial {
   }
 
   FreeTree& tree() { return *tree_; }
+  [[nodiscard]] Run pages() const { return {{first_}, {count_}}; }
+  [[nodiscard]] bool is_sound() const { return tree_->is_for(pages()) && tree_->sums_up() && tree_->count() == free_.size(); }
+  /// The memory of the tree, header and all.
+  [[nodiscard]] std::byte* bytes() { return reinterpret_cast<std::byte*>(words_.data()); }
+  [[nodiscard]] std::size_t byte_count() const { return FreeTree::bytes_for(count_); }
   [[nodiscard]] bool fits(std::uint32_t head, unsigned order) const {
     return head >= first_ && std::uint64_t{head} + (std::uint64_t{1} << order) <= std::uint64_t{first_} + count_;
   }
@@ -36,6 +41,7 @@ class Trial {
   }
   void check() const {
     CHECK(tree_->count() == free_.size());
+    CHECK(tree_->sums_up());
     for (unsigned order = 0; order < FreeTree::order_count; ++order) {
       const auto lowest = free_.lower_bound({order, 0});
       const bool has_one = lowest != free_.end() && lowest->first.first == order;
@@ -81,6 +87,34 @@ TEST_CASE("the buddy of a run is its node with the last bit flipped, its parent 
   CHECK(buddy == (node ^ 1));
   CHECK(parent == node / 2);
   CHECK(parent == buddy / 2);
+}
+
+TEST_CASE("a tree notices any bit of it that is flipped") {
+  for (const std::uint32_t count : {1U, 40U, 600U, 5000U}) {
+    Trial trial{0x7f000, count};
+    for (unsigned order = 0; order < 12; ++order) {
+      for (std::uint32_t head = 0x7f000 + (1U << order); trial.fits(head, order); head += 31 << order) trial.flip(head, order);
+    }
+    REQUIRE(trial.is_sound());
+    std::size_t unnoticed = 0;
+    for (std::size_t at = 0; at < trial.byte_count(); ++at) {
+      for (unsigned bit = 0; bit < 8; ++bit) {
+        trial.bytes()[at] ^= std::byte{1} << bit;
+        if (trial.is_sound()) ++unnoticed;
+        trial.bytes()[at] ^= std::byte{1} << bit;
+      }
+    }
+    CHECK(unnoticed == 0);
+    CHECK(trial.is_sound());
+  }
+}
+
+TEST_CASE("a tree is for the pages that it was made for, and for no others of other nodes") {
+  Trial trial{4096, 100};
+  CHECK(trial.tree().is_for(trial.pages()));
+  CHECK_FALSE(trial.tree().is_for({{4096}, {129}}));
+  CHECK_FALSE(trial.tree().is_for({{4096}, {64}}));
+  CHECK_FALSE(trial.tree().is_for({{8192}, {100}}));
 }
 
 TEST_CASE("a tree takes about a byte a page at the most") {

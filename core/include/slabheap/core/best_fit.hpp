@@ -17,6 +17,7 @@ class BestFit {
  public:
   [[nodiscard]] static std::size_t region_bytes(std::uint32_t /*page_count*/) { return 0; }
   static void begin(Region& /*region*/) {}
+  [[nodiscard]] static bool has_begun(const Region& /*region*/) { return true; }
 
   [[nodiscard]] PageNumber take(Regions& regions, Pages pages, Pages alignment);
   void give(Regions& regions, Run run);

@@ -23,6 +23,7 @@ class Buddy {
 
   [[nodiscard]] static std::size_t region_bytes(std::uint32_t page_count) { return FreeTree::bytes_for(page_count); }
   static void begin(Region& region);
+  [[nodiscard]] static bool has_begun(const Region& region);
 
   [[nodiscard]] static PageNumber take(Regions& regions, Pages pages, Pages alignment);
   static void give(Regions& regions, Run run);

@@ -31,8 +31,12 @@ class FreeTree {
   [[nodiscard]] std::uint32_t orders() const { return orders_; }
   /// The first page of the lowest free run of an order that there is.
   [[nodiscard]] PageNumber lowest(unsigned order) const;
-  /// How many bits are set, if every summary that leads to one is right. Steps: proportional to that.
+  /// How many bits are set.
   [[nodiscard]] std::uint64_t count() const;
+  /// Whether this is a tree for these pages: then no step of it leads out of its memory.
+  [[nodiscard]] bool is_for(Run pages) const;
+  /// Whether every summary says what is below it. Like `count`, a look at every word.
+  [[nodiscard]] bool sums_up() const;
 
  private:
   static constexpr unsigned level_count = 6;
@@ -49,7 +53,8 @@ class FreeTree {
 
   [[nodiscard]] std::uint64_t* words() { return reinterpret_cast<std::uint64_t*>(this + 1); }
   [[nodiscard]] const std::uint64_t* words() const { return reinterpret_cast<const std::uint64_t*>(this + 1); }
-  [[nodiscard]] std::uint64_t count_below(unsigned level, std::uint64_t index) const;
+  /// The words of a level; the lowest has nodes, the others summaries.
+  [[nodiscard]] std::uint64_t size_of(unsigned level) const;
 
   std::uint64_t leaves_;  // the node of page 0, if it had one
   std::uint32_t orders_ = 0;

@@ -125,6 +125,8 @@ class alignas(SlabFront) Heap {
   Heap(const Configuration& configuration, const Options& options);
   [[nodiscard]] static std::size_t own_bytes(const Configuration& configuration);
   void make_slabs(const Configuration& configuration);
+  [[nodiscard]] bool is_as_made() const;
+  [[nodiscard]] bool has_slabs_as_made(const Configuration& configuration) const;
   void reshape();
 
   // The fronts come first, so that the fast paths find them at a distance that is known when they are compiled.
@@ -155,6 +157,7 @@ class alignas(SlabFront) Heap {
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
   void look_at(Region& region);
+  [[nodiscard]] bool looks_at_a_region() const;
 
   [[nodiscard]] Place place_of(Address address) const;
   [[nodiscard]] Place place_in_set(Region& region, PageNumber head, Address address) const;

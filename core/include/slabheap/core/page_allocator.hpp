@@ -59,6 +59,9 @@ class PageAllocator {
     return with_layer(*this, [&](const auto& layer) { return layer.reach(regions_, run, kept); });
   }
   [[nodiscard]] const RunCache& cache() const { return cache_; }
+  /// Whether all that was made for good is as it was, for a heap that precedes the first region with so many bytes: then nothing
+  /// that is kept here leads out of it. This much is not taken for granted by the two below.
+  [[nodiscard]] bool is_as_made(Address heap, std::size_t own_bytes, unsigned page_shift) const;
   /// I3 for one free run, and for the files as a whole.
   [[nodiscard]] bool files(PageNumber head) const;
   [[nodiscard]] bool holds(std::uint64_t free_runs) const;
@@ -67,6 +70,8 @@ class PageAllocator {
   template <typename Self, typename Function>
   static decltype(auto) with_layer(Self& self, Function function);
   void count_used(Pages pages);
+  [[nodiscard]] std::uint64_t half_of_all() const { return (regions_.page_count() + 1) / 2; }
+  [[nodiscard]] std::uint32_t cache_limit() const;
   [[nodiscard]] PageNumber take_from_layer(Pages pages, Pages alignment);
   [[gnu::noinline]] void give_to_layer(Run run);
 
@@ -77,7 +82,7 @@ class PageAllocator {
   Regions regions_;
   void* layer_;  // a Buddy or a BestFit, as kind_ says
   PageLayerKind kind_;
-  bool has_cache_;
+  std::uint8_t has_cache_;  // 1: true; a byte, because a bool that is damaged has no value
 };
 
 inline void PageAllocator::count_used(Pages pages) {

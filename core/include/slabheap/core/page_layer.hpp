@@ -13,11 +13,13 @@ namespace slabheap {
 
 template <typename Layer>
 concept PageLayer = requires(Layer layer, const Layer constant, Regions& regions, Run run, PageNumber head, Pages pages,
-                             Pages (*kept)(PageNumber), Region& region) {
+                             Pages (*kept)(PageNumber), Region& region, const Region& constant_region) {
   /// What the layer keeps of a region of so many pages, at `Region::layer`.
   { Layer::region_bytes(std::uint32_t{}) } -> std::same_as<std::size_t>;
   /// Begins to keep it, in memory that is zero: no page of the region is free.
   { Layer::begin(region) } -> std::same_as<void>;
+  /// Whether what `begin` has made for good is as it was: then nothing that is kept of the region leads out of it.
+  { Layer::has_begun(constant_region) } -> std::same_as<bool>;
   /// The first of `pages` pages that start on a multiple of the second count, a power of two; `no_page` if no free run holds
   /// such. What the run has beyond them stays free. Their descriptors are as after `withdraw`.
   { layer.take(regions, pages, pages) } -> std::same_as<PageNumber>;

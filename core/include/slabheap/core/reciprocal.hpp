@@ -22,6 +22,8 @@ class Reciprocal {
   /// `divisor` is at least 2 and below 2^32.
   explicit constexpr Reciprocal(std::uint32_t divisor) : word_{of(divisor)} {}
 
+  bool operator==(const Reciprocal&) const = default;
+
   /// `dividend` is below 2^32.
   [[nodiscard]] constexpr Quotient divide(std::size_t dividend) const {
 #ifdef __SIZEOF_INT128__

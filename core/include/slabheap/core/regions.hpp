@@ -13,8 +13,12 @@ struct Span {
   Address start = 0;
   std::size_t bytes = 0;
 
+  bool operator==(const Span&) const = default;
   /// The bytes of a span never wrap around: creation refuses those that would.
   [[nodiscard]] constexpr bool holds(Address address) const { return address - start < bytes; }
+  [[nodiscard]] constexpr bool holds(Span other) const {
+    return other.start - start <= bytes && other.bytes <= bytes - (other.start - start);
+  }
   [[nodiscard]] constexpr bool overlaps(Span other) const { return holds(other.start) || other.holds(start); }
 };
 
@@ -62,12 +66,16 @@ struct Region {
   Span given;
   std::size_t metadata_bytes;
 
+  bool operator==(const Region&) const = default;
   [[nodiscard]] Run run() const { return {first, {page_count}}; }
   [[nodiscard]] PageNumber end() const { return first + Pages{page_count}; }
   [[nodiscard]] Page& page(PageNumber number) const {
     return *reinterpret_cast<Page*>(zeroth_descriptor + Address{number.value} * sizeof(Page));
   }
   [[nodiscard]] bool holds_page(Address address) const { return address - pages_start < pages_bytes; }
+  /// Says where everything is: it follows from where the region stands, where its pages are, which and how many, and what the
+  /// layer keeps.
+  void lay_out(const Region* place, const MetadataNeed& need);
   /// Remembers that a run was handed out.
   void touch(Run run);
   /// Makes every page of a new set lead to its head.
@@ -83,6 +91,7 @@ class Regions {
   struct List {
     PageNumber first = no_page;
 
+    bool operator==(const List&) const = default;
     [[nodiscard]] bool empty() const { return first == no_page; }
   };
 
@@ -95,6 +104,8 @@ class Regions {
   [[nodiscard]] Status add(Span span, const RegionPlan& plan, const MetadataNeed& need, bool is_zero, std::uint32_t tag);
 
   [[nodiscard]] std::uint32_t count() const { return count_; }
+  /// The region that was added first.
+  [[nodiscard]] const Region* first() const { return first_; }
   /// The region at `index` in order of address.
   [[nodiscard]] Region& by_address(std::uint32_t index) const { return table_ == nullptr ? *first_ : *table_->regions[index]; }
   /// The region whose given memory holds the address, or null. A binary search.
@@ -131,6 +142,9 @@ class Regions {
   [[nodiscard]] std::uint8_t longest_order() const;
   /// Whether the table says of each region what the region says.
   [[nodiscard]] bool orders_are_noted() const;
+  /// Whether regions lie apart, pages and metadata in each (I5), and all else is what follows from that. `heap` precedes the
+  /// first region, as much as `need` says.
+  [[nodiscard]] bool are_sound(Address heap, const MetadataNeed& need) const;
 
   void push_back(List& list, PageNumber number);
   void push_front(List& list, PageNumber number);
@@ -168,7 +182,10 @@ class Regions {
     std::uint32_t orders;                     // bit k: with_longest[k] is not zero
   };
 
+  [[nodiscard]] std::uint64_t congruence_of(std::uint32_t page_count) const;
   [[nodiscard]] PageNumber number_for(Address pages, std::uint32_t page_count) const;
+  [[nodiscard]] bool is_sound(const Region& region, const MetadataNeed& need) const;
+  [[nodiscard]] bool numbers_are_owned() const;
   void insert(Region* region, std::uint32_t place);
   void note_orders();
 

@@ -16,8 +16,7 @@ class RunCache {
   /// Keeps less than so many pages; none unless told.
   void set_limit(std::uint32_t pages);
   /// Keeps only runs that are aligned to a power of two not below their length, as all are that a buddy allocator hands out.
-  void keep_aligned_only() { aligned_only_ = true; }
-  [[nodiscard]] bool has_aligned_only() const { return aligned_only_; }
+  void keep_aligned_only() { aligned_only_ = 1; }
 
   /// Whether a run of exactly so many pages, at least one, is kept.
   [[nodiscard]] bool has(std::size_t pages) const { return pages <= bins && (filled_ >> (pages - 1) & 1) != 0; }
@@ -36,6 +35,8 @@ class RunCache {
   /// Calls `visit(Run)` for each run.
   template <typename Visit>
   void for_each(const Regions& regions, Visit visit) const;
+  /// Whether this is a cache of such a limit, and such runs.
+  [[nodiscard]] bool is_for(std::uint32_t limit, bool aligned_only) const;
   /// Whether these are all the runs there are, each filed by its length.
   [[nodiscard]] bool holds(const Regions& regions, std::uint64_t runs, std::uint64_t pages) const;
 
@@ -43,16 +44,17 @@ class RunCache {
   static constexpr std::uint32_t bins = max_run_pages;  // one for each length
   static_assert(bins <= 64, "a word has a bit for each bin");
 
+  [[nodiscard]] static std::uint32_t run_cost_for(std::uint32_t limit) { return limit / max_runs + 1; }
   /// A run takes room for its pages, and some for itself, so that one figure bounds both.
   [[nodiscard]] std::uint32_t cost_of(std::uint32_t pages) const { return pages + run_cost_; }
 
-  std::uint64_t filled_ = 0;     // bit k: there are runs of k + 1 pages
-  std::uint32_t room_ = 0;       // limit_ less the cost of the runs that are kept
-  std::uint32_t run_cost_ = 0;   // a 256th of the limit
-  std::uint32_t limit_ = 0;      // in pages
-  std::uint32_t turn_ = 0;       // the bin that makes room next
-  bool aligned_only_ = false;
-  PageNumber first_[bins] = {};  // of a list threaded through `Page::next`; valid if the bin is filled
+  std::uint64_t filled_ = 0;       // bit k: there are runs of k + 1 pages
+  std::uint32_t room_ = 0;         // limit_ less the cost of the runs that are kept
+  std::uint32_t run_cost_ = 0;     // a 256th of the limit
+  std::uint32_t limit_ = 0;        // in pages
+  std::uint32_t turn_ = 0;         // the bin that makes room next
+  std::uint8_t aligned_only_ = 0;  // 1: true; a byte, because a bool that is damaged has no value
+  PageNumber first_[bins] = {};    // of a list threaded through `Page::next`; valid if the bin is filled
 };
 
 inline PageNumber RunCache::take(const Regions& regions, Pages pages) {
@@ -69,7 +71,7 @@ inline bool RunCache::keep(const Region& region, Run run, Page& head) {
   const std::uint32_t bin = run.pages.count - 1;
   const std::uint32_t cost = cost_of(run.pages.count);
   if (bin >= bins || room_ < cost) return false;
-  if (aligned_only_) {
+  if (aligned_only_ != 0) {
     if (lowest_bit(run.first.value) < run.pages.count) return false;
   } else {
     Page& last = region.page(run.end() - Pages{1});

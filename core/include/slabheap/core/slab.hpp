@@ -29,6 +29,7 @@ struct SetShape {
   std::uint16_t page_count = 0;
   std::uint16_t blocks = 0;
 
+  bool operator==(const SetShape&) const = default;
   [[nodiscard]] Pages pages() const { return {page_count}; }
 
   /// As many blocks as fit into so many pages, at most 64, in as few pages as hold them. No block fits: no blocks.
@@ -60,6 +61,7 @@ struct alignas(64) SlabFront {
   Reciprocal reciprocal;                   // of block_bytes
   std::uint64_t deallocations = 0;
 
+  bool operator==(const SlabFront&) const = default;
   /// Whether a request of this alignment, if its size routes here, is served here: a power of two that every block honours.
   [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | alignment)) == 0; }
   /// Whether a request of this size routes here by size alone.
@@ -96,6 +98,12 @@ class Slab {
   Pages release_kept(PageAllocator& pages);
   /// Forgets every set, all blocks counted as freed. The caller gives the runs back.
   void forget_all();
+
+  /// Whether the constructor and `reshape`, so called, left both slab and front like this. Follows nothing that it has not
+  /// checked.
+  [[nodiscard]] bool is_as_made(const SlabFront& front, std::uint8_t index, std::size_t smallest, const Regions& regions,
+                                std::size_t set_blocks) const;
+  bool operator==(const Slab&) const = default;
 
   [[nodiscard]] const SlabFront& front() const { return *front_; }
   [[nodiscard]] std::size_t block_bytes() const { return front_->block_bytes; }

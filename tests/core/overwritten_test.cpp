@@ -1,0 +1,214 @@
+// Anything may be written over the metadata: validation answers, and neither reads a byte of what is not metadata nor follows
+// what it has not checked. It trusts the pointers to the regions alone.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core_heap.hpp"
+#include "support/environment.hpp"
+#include "support/figures.hpp"
+
+using namespace slabheap;
+using slabheap::test::Memory;
+
+namespace {
+
+using Word = std::uintptr_t;
+
+constexpr std::size_t region_bytes = std::size_t{1} << 20;
+
+std::size_t round_to_os_page(std::size_t value) { return value & ~(static_cast<std::size_t>(getpagesize()) - 1); }
+
+/// A heap with blocks, sets and runs of every kind, whose pages can be closed.
+class Victim {
+ public:
+  Victim(const Options& options, std::size_t region_count) {
+    for (std::size_t i = 0; i < region_count; ++i) memory_.push_back(std::make_unique<Memory>(region_bytes, 64 * i));
+    heap_ = slabheap::Heap::create(span(0), options, false, 0).heap;
+    REQUIRE(heap_ != nullptr);
+    for (std::size_t i = 1; i < region_count; ++i) REQUIRE(heap_->add_memory(span(i), false, 0) == Status::ok);
+    furnish();
+    find_metadata();
+  }
+
+  slabheap::Heap& operator*() { return *heap_; }
+  slabheap::Heap* operator->() { return heap_; }
+
+  /// Every word of the metadata that is not one of the pointers to a region.
+  [[nodiscard]] const std::vector<Word*>& words() const { return words_; }
+  /// How many of them precede the first descriptor of the first region.
+  [[nodiscard]] std::size_t leading() const { return leading_; }
+
+  /// Lets nobody look at the pages, or everybody again.
+  void close_pages() { set_protection(PROT_NONE); }
+  void open_pages() { set_protection(PROT_READ | PROT_WRITE); }
+
+ private:
+  [[nodiscard]] Span span(std::size_t index) const { return {reinterpret_cast<Address>(memory_[index]->start()), region_bytes}; }
+
+  void furnish() {
+    std::mt19937 random{5};
+    std::vector<void*> blocks;
+    for (int step = 0; step < 700; ++step) {
+      if (step < 40 || random() % 8 < 4) {
+        const std::size_t size = random() % 3 == 0 ? random() % 40000 : random() % 700;
+        if (void* block = heap_->allocate(size, 1)) blocks.push_back(block);
+      } else if (!blocks.empty()) {
+        std::swap(blocks[random() % blocks.size()], blocks.back());
+        REQUIRE(heap_->free(blocks.back()) == Status::ok);
+        blocks.pop_back();
+      }
+    }
+    REQUIRE(heap_->validate());
+  }
+
+  void find_metadata() {
+    std::set<Word> trusted;
+    for (std::uint32_t i = 0; i < heap_->regions().count(); ++i) {
+      const Region& region = heap_->regions().by_address(i);
+      trusted.insert(reinterpret_cast<Word>(&region));
+      trusted.insert(start_of(region));  // where the table of the regions is, if it is this one's
+    }
+    // Of the heap's own region, what precedes the descriptors comes first.
+    const Region& first = *heap_->regions().first();
+    add_words(start_of(first), reinterpret_cast<Word>(first.pages), trusted);
+    leading_ = words_.size();
+    for (std::uint32_t i = 0; i < heap_->regions().count(); ++i) {
+      const Region& region = heap_->regions().by_address(i);
+      const Word start = &region == &first ? reinterpret_cast<Word>(first.pages) : start_of(region);
+      add_words(start, start_of(region) + region.metadata_bytes, trusted);
+    }
+  }
+
+  void add_words(Word start, Word end, const std::set<Word>& trusted) {
+    for (Word at = start; at < end; at += sizeof(Word)) {
+      auto* word = reinterpret_cast<Word*>(at);
+      if (trusted.count(*word) == 0) words_.push_back(word);
+    }
+  }
+
+  static Word start_of(const Region& region) {
+    return reinterpret_cast<Word>(region.head_distances + region.page_count) - region.metadata_bytes;
+  }
+
+  /// The metadata has to be whole.
+  void set_protection(int protection) const {
+    for (std::uint32_t i = 0; i < heap_->regions().count(); ++i) {
+      const Region& region = heap_->regions().by_address(i);
+      const std::size_t first = round_to_os_page(region.pages_start + static_cast<std::size_t>(getpagesize()) - 1);
+      const std::size_t end = round_to_os_page(region.pages_start + region.pages_bytes);
+      REQUIRE(mprotect(reinterpret_cast<void*>(first), end - first, protection) == 0);
+    }
+  }
+
+  std::vector<std::unique_ptr<Memory>> memory_;
+  slabheap::Heap* heap_ = nullptr;
+  std::vector<Word*> words_;
+  std::size_t leading_ = 0;
+};
+
+/// Calls `attack(victim)` with heaps of either preset, either page layer, runs kept or merged, and one to three regions.
+template <typename Attack>
+void attack_all(Attack attack) {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    for (const PageLayerKind pages : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+      for (const bool has_cache : {true, false}) {
+        Options options;
+        options.preset = preset;
+        options.pages = pages;
+        options.has_pages = true;
+        options.has_cache = has_cache;
+        for (std::size_t region_count = 1; region_count <= 3; ++region_count) {
+          CAPTURE(region_count);
+          Victim victim{options, region_count};
+          victim.close_pages();
+          attack(victim);
+          REQUIRE(victim->validate());
+          victim.open_pages();
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("validate answers whatever stands in any word of the metadata, and looks at nothing else") {
+  const std::size_t every = slabheap::test::every_or(7);
+  std::size_t tried = 0;
+  std::size_t noticed = 0;
+  attack_all([&](Victim& victim) {
+    std::mt19937_64 random{11};
+    for (std::size_t i = tried % every; i < victim.words().size(); i += every) {
+      Word& word = *victim.words()[i];
+      const Word before = word;
+      const Word other = *victim.words()[random() % victim.words().size()];
+      const Word values[] = {0,
+                             ~Word{0},
+                             before + 1,
+                             before - 1,
+                             before ^ ~(~Word{0} >> 1),
+                             before << 1,
+                             ~before,
+                             other,
+                             static_cast<Word>(random())};
+      for (const Word value : values) {
+        if (value == before) continue;
+        word = value;
+        noticed += victim->validate() ? 0 : 1;
+        word = before;
+        ++tried;
+      }
+    }
+  });
+  CHECK(tried > 0);
+  // The rest are hints, counters, and what descriptors inside of runs hold.
+  CHECK(6 * noticed > tried);
+  slabheap::test::add_figure("overwritten_words", tried);
+}
+
+TEST_CASE("validate answers whatever stands in several words of the metadata at once") {
+  const std::size_t rounds = 40000 / slabheap::test::every_or(7);
+  attack_all([&](Victim& victim) {
+    std::mt19937_64 random{13};
+    for (std::size_t round = 0; round < rounds; ++round) {
+      std::vector<std::pair<Word*, Word>> damaged;
+      const std::size_t limit = random() % 2 == 0 ? victim.leading() : victim.words().size();
+      for (std::size_t count = 2 + random() % 3; count > 0; --count) {
+        Word* word = victim.words()[random() % limit];
+        damaged.emplace_back(word, *word);
+        const auto noise = static_cast<Word>(random());
+        const Word values[] = {noise, noise >> random() % 60, *word + noise % 64, *victim.words()[noise % limit]};
+        *word = values[random() % 4];
+      }
+      (void)victim->validate();
+      for (; !damaged.empty(); damaged.pop_back()) *damaged.back().first = damaged.back().second;
+    }
+  });
+}
+
+TEST_CASE("validate notices nearly every bit that is flipped in front of the descriptors") {
+  const std::size_t every = slabheap::test::every_or(7);
+  std::size_t tried = 0;
+  std::size_t noticed = 0;
+  attack_all([&](Victim& victim) {
+    for (std::size_t i = tried % every; i < victim.leading(); i += every) {
+      Word& word = *victim.words()[i];
+      for (unsigned bit = 0; bit < 8 * sizeof(Word); bit += 3) {
+        word ^= Word{1} << bit;
+        noticed += victim->validate() ? 0 : 1;
+        word ^= Word{1} << bit;
+        ++tried;
+      }
+    }
+  });
+  // The rest are the owner's words, counters of what happened, and what a slab that has no set says of one.
+  CHECK(tried > 0);
+  CHECK(10 * noticed > 8 * tried);
+}
