@@ -40,7 +40,9 @@ class Victim {
   slabheap::Heap& operator*() { return *heap_; }
   slabheap::Heap* operator->() { return heap_; }
 
-  /// Every word of the metadata that is not one of the pointers to a region.
+  /// The pointers to regions that the heap itself has.
+  [[nodiscard]] const std::vector<Word*>& links() const { return links_; }
+  /// Every other word of the metadata but the pointers of the table of regions, and to it.
   [[nodiscard]] const std::vector<Word*>& words() const { return words_; }
   /// How many of them precede the first descriptor of the first region.
   [[nodiscard]] std::size_t leading() const { return leading_; }
@@ -69,28 +71,37 @@ class Victim {
   }
 
   void find_metadata() {
-    std::set<Word> trusted;
+    std::set<Word> regions;
+    std::set<Word> tables;  // where the table of the regions is: in front of the second that was added
+    const Region& first = *heap_->regions().first();
     for (std::uint32_t i = 0; i < heap_->regions().count(); ++i) {
       const Region& region = heap_->regions().by_address(i);
-      trusted.insert(reinterpret_cast<Word>(&region));
-      trusted.insert(start_of(region));  // where the table of the regions is, if it is this one's
+      regions.insert(reinterpret_cast<Word>(&region));
+      if (&region != &first) tables.insert(start_of(region));
     }
     // Of the heap's own region, what precedes the descriptors comes first.
-    const Region& first = *heap_->regions().first();
-    add_words(start_of(first), reinterpret_cast<Word>(first.pages), trusted);
+    const Word own = start_of(first);
+    for (Word* word : words_between(own, reinterpret_cast<Word>(first.pages))) {
+      if (regions.count(*word) != 0) {
+        links_.push_back(word);
+      } else if (tables.count(*word) == 0) {
+        words_.push_back(word);
+      }
+    }
     leading_ = words_.size();
-    for (std::uint32_t i = 0; i < heap_->regions().count(); ++i) {
-      const Region& region = heap_->regions().by_address(i);
-      const Word start = &region == &first ? reinterpret_cast<Word>(first.pages) : start_of(region);
-      add_words(start, start_of(region) + region.metadata_bytes, trusted);
+    for (Word* word : words_between(reinterpret_cast<Word>(first.pages), own + first.metadata_bytes)) words_.push_back(word);
+    for (const Word start : tables) {
+      const Region& region = *heap_->regions().find(start);
+      for (Word* word : words_between(start, start + region.metadata_bytes)) {
+        if (regions.count(*word) == 0) words_.push_back(word);
+      }
     }
   }
 
-  void add_words(Word start, Word end, const std::set<Word>& trusted) {
-    for (Word at = start; at < end; at += sizeof(Word)) {
-      auto* word = reinterpret_cast<Word*>(at);
-      if (trusted.count(*word) == 0) words_.push_back(word);
-    }
+  static std::vector<Word*> words_between(Word start, Word end) {
+    std::vector<Word*> words;
+    for (Word at = start; at < end; at += sizeof(Word)) words.push_back(reinterpret_cast<Word*>(at));
+    return words;
   }
 
   static Word start_of(const Region& region) {
@@ -109,6 +120,7 @@ class Victim {
 
   std::vector<std::unique_ptr<Memory>> memory_;
   slabheap::Heap* heap_ = nullptr;
+  std::vector<Word*> links_;
   std::vector<Word*> words_;
   std::size_t leading_ = 0;
 };
@@ -211,4 +223,18 @@ TEST_CASE("validate notices nearly every bit that is flipped in front of the des
   // The rest are the owner's words, counters of what happened, and what a slab that has no set says of one.
   CHECK(tried > 0);
   CHECK(10 * noticed > 8 * tried);
+}
+
+TEST_CASE("validate notices a heap that begins, or looks, elsewhere than at a region of its own") {
+  attack_all([](Victim& victim) {
+    REQUIRE(victim.links().size() == 2);
+    for (Word* link : victim.links()) {
+      const Word before = *link;
+      for (const Word value : {Word{0}, before + 64, before - 64, reinterpret_cast<Word>(&*victim)}) {
+        *link = value;
+        CHECK_FALSE(victim->validate());
+        *link = before;
+      }
+    }
+  });
 }
