@@ -132,6 +132,33 @@ TEST_CASE("a large block with the layout of the set that its page once belonged 
   CHECK(heap->deallocate(shorter, 64, 1) == Status::ok);
 }
 
+TEST_CASE("the presets have these size classes, pages and sets") {
+  using Sizes = std::vector<std::size_t>;
+  const auto sizes_of = [](const Configuration& of) { return Sizes(of.classes, of.classes + of.class_count); };
+  constexpr std::size_t fine_from = std::size_t{8} << 20;
+
+  const Configuration classic = configuration_of(options(Preset::classic), fine_from);
+  CHECK(sizes_of(classic) == Sizes{64, 128, 256, 512, 1024, 2048, 4096});
+  CHECK(classic.set_blocks == 64);
+  CHECK(classic.page_shift == 12);
+  CHECK(classic.pages == PageLayerKind::buddy);
+
+  for (const std::size_t bytes : {std::size_t{0}, fine_from - 1, fine_from}) {
+    const Configuration compact = configuration_of(options(Preset::compact), bytes);
+    CHECK(compact.set_blocks == 0);
+    CHECK(compact.page_shift == 10);
+    CHECK(compact.pages == PageLayerKind::best_fit);
+    CHECK(sizes_of(compact) ==
+          (bytes < fine_from
+               ? Sizes{16,  20,  24,  32,  40,  48,   64,   80,   96,   128,  160,  192,  256,  320,
+                       384, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096}
+               : Sizes{16,   20,   24,   28,   32,   36,   40,   44,   48,   52,   56,   60,   64,   72,   80,   88,
+                       96,   104,  112,  120,  128,  144,  160,  176,  192,  208,  224,  240,  256,  288,  320,  352,
+                       384,  416,  448,  480,  512,  560,  608,  640,  672,  720,  768,  816,  896,  960,  1024, 1088,
+                       1168, 1280, 1360, 1424, 1536, 1696, 1792, 2048, 2304, 2560, 2720, 3072, 3408, 3584, 4096}));
+  }
+}
+
 TEST_CASE("options and memory that only a caller of the core can get wrong are refused") {
   Options none;
   none.has_pages = true;
