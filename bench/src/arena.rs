@@ -5,6 +5,9 @@ use std::ptr;
 /// Bytes that the kernel maps at a time at the least.
 const OS_PAGE_BYTES: usize = 4096;
 
+/// Between two parts of an arena. ax_slab_allocator wants a multiple of 32 KiB.
+const GAP_BYTES: usize = 32 << 10;
+
 /// Memory for one peer after the other. All get the same bytes at the same place, so none has luck with the caches.
 ///
 /// It is mapped, and written to once, before anything is timed: the first touch of a page costs a microsecond that belongs to
@@ -57,7 +60,14 @@ impl Arena {
         Region { start: self.start, bytes }
     }
 
-    /// All of it.
+    /// All of it, cut into so many regions of equal length, apart, so that none can be merged with the next.
+    pub fn parts(&mut self, count: usize) -> impl Iterator<Item = Region> + use<> {
+        let (start, stride) = (self.start, self.bytes / count);
+        // SAFETY: every part lies in the arena.
+        (0..count).map(move |part| Region { start: unsafe { start.add(part * stride) }, bytes: stride - GAP_BYTES })
+    }
+
+    /// How many bytes there are.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::peer::Entry;
 use crate::workloads::Workload;
-use crate::{peers, workloads};
+use crate::{peers, workloads, worst};
 
 /// Compares slabheap with other allocators in one process.
 ///
@@ -30,6 +30,11 @@ pub enum Command {
     ///
     /// Two blocks are allocated and a random one is freed, in turn. Sizes are log-uniform.
     Space(SpaceArgs),
+    /// Counts the instructions of single operations, and tells the worst
+    ///
+    /// Of slabheap in heaps of 1 MiB to 64 GiB of address space and of 1 and 64 regions. Instructions are counted one by one, by the
+    /// processor's trap flag, so it wants x86-64.
+    Worst(WorstArgs),
     /// Lists peers and workloads
     List,
     /// Replays one workload with one peer, for tools that count instructions
@@ -43,9 +48,12 @@ pub enum Command {
 pub struct SpeedArgs {
     #[command(flatten)]
     pub peers: PeerArgs,
-    /// Workloads to time, separated by commas [default: all]
+    /// Workloads to time, separated by commas [default: W1 to W5]
     #[arg(long, value_delimiter = ',', value_parser = parse_workload, value_name = "NAMES")]
     pub workloads: Vec<&'static Workload>,
+    /// Times the workloads that slabheap has reasons to be slow at
+    #[arg(long, conflicts_with = "workloads")]
+    pub hurtful: bool,
     /// Samples to take of every workload and peer
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     pub rounds: u32,
@@ -65,6 +73,15 @@ pub struct SpaceArgs {
 }
 
 #[derive(Args, Debug)]
+pub struct WorstArgs {
+    /// Operations to count in each state of each heap
+    #[arg(long, default_value_t = worst::OPERATIONS, value_name = "N")]
+    pub operations: usize,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
 pub struct RunArgs {
     /// The peer
     #[arg(long, value_parser = parse_peer, value_name = "NAME")]
@@ -75,6 +92,9 @@ pub struct RunArgs {
     /// How often its list is replayed
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub repeat: usize,
+    /// How often it is replayed before, on the same heap
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub warm_up: usize,
 }
 
 #[derive(Args, Debug)]
@@ -101,7 +121,7 @@ impl PeerArgs {
 impl SpeedArgs {
     /// Those asked for.
     pub fn chosen_workloads(&self) -> Vec<&'static Workload> {
-        or_all(&self.workloads, workloads::ALL)
+        or_all(&self.workloads, if self.hurtful { workloads::HURTFUL } else { workloads::STANDARD })
     }
 }
 
@@ -115,7 +135,7 @@ fn parse_peer(name: &str) -> Result<&'static Entry, String> {
 }
 
 fn parse_workload(name: &str) -> Result<&'static Workload, String> {
-    Workload::find(name).ok_or_else(|| unknown("workload", workloads::ALL.iter().map(|workload| workload.name)))
+    Workload::find(name).ok_or_else(|| unknown("workload", workloads::all().map(|workload| workload.name)))
 }
 
 fn unknown<'a>(what: &str, known: impl Iterator<Item = &'a str>) -> String {
@@ -134,10 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_for_is_everything() {
+    fn nothing_asked_for_is_every_peer_and_the_standard_workloads() {
         let Command::Speed(args) = Cli::parse_from(["bench", "speed"]).command else { unreachable!() };
         assert_eq!(args.peers.chosen().len(), peers::ALL.len());
-        assert_eq!(args.chosen_workloads().len(), workloads::ALL.len());
+        assert_eq!(args.chosen_workloads().len(), workloads::STANDARD.len());
     }
 
     #[test]

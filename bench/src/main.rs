@@ -7,38 +7,36 @@ use std::path::Path;
 use clap::Parser;
 use serde::Serialize;
 use slabheap_bench::arena::Arena;
-use slabheap_bench::cli::{Cli, Command, RunArgs, SpaceArgs, SpeedArgs};
+use slabheap_bench::cli::{Cli, Command, RunArgs, SpaceArgs, SpeedArgs, WorstArgs};
 use slabheap_bench::replay::Passes;
 use slabheap_bench::speed::{ARENA_BYTES, Comparison};
-use slabheap_bench::workloads::{LIST_OPERATIONS, SEED};
-use slabheap_bench::{space, tables};
+use slabheap_bench::workloads::SEED;
+use slabheap_bench::{space, tables, worst};
 
 fn main() -> io::Result<()> {
     match Cli::parse().command {
         Command::Speed(args) => speed(&args),
         Command::Space(args) => space(&args),
+        Command::Worst(args) => worst(&args),
         Command::List => {
             println!("{}", tables::list());
             Ok(())
         }
-        Command::Run(args) => {
-            run(&args);
-            Ok(())
-        }
+        Command::Run(args) => run(&args),
     }
 }
 
 fn speed(args: &SpeedArgs) -> io::Result<()> {
     let comparison = Comparison { peers: args.peers.chosen(), workloads: args.chosen_workloads(), rounds: args.rounds as usize };
-    let report = comparison.run(command_line(), |round| show_progress(round, comparison.rounds));
+    let report = comparison.run(command_line(), |round| show_line(&format!("round {} of {}", round + 1, comparison.rounds)));
     println!("{}", tables::speed(&report));
     write_json(args.output.json.as_deref(), &report)
 }
 
-/// On a line that the next round writes over, and the table behind the last; not into a file.
-fn show_progress(round: usize, rounds: usize) {
+/// On a line that the next one writes over, and the table behind the last; not into a file.
+fn show_line(text: &str) {
     if io::stderr().is_terminal() {
-        eprint!("round {} of {rounds}\r", round + 1);
+        eprint!("{text:60}\r");
     }
 }
 
@@ -48,11 +46,21 @@ fn space(args: &SpaceArgs) -> io::Result<()> {
     write_json(args.output.json.as_deref(), &report)
 }
 
-fn run(args: &RunArgs) {
-    let list = args.workload.operations(LIST_OPERATIONS, SEED);
+fn worst(args: &WorstArgs) -> io::Result<()> {
+    let report = worst::run(args.operations, command_line(), |shape| show_line(&shape.to_string()));
+    println!("{}", tables::worst(&report));
+    write_json(args.output.json.as_deref(), &report)
+}
+
+fn run(args: &RunArgs) -> io::Result<()> {
+    let list = args.workload.operations(args.workload.length, SEED);
     let mut arena = Arena::new(ARENA_BYTES);
-    args.peer.replay(&mut arena, &list, Passes { warm_up: 0, timed: args.repeat });
+    let passes = Passes { warm_up: args.warm_up, timed: args.repeat };
+    if args.peer.replay(&mut arena, args.workload, &list, passes).is_none() {
+        return Err(io::Error::other(format!("{} cannot do {}", (args.peer.name)(), args.workload.name)));
+    }
     println!("{} operations, {} times", list.operations().len(), args.repeat);
+    Ok(())
 }
 
 /// As it was typed, but for the folder of the program.

@@ -5,6 +5,7 @@ use std::alloc::Layout;
 use crate::arena::{Arena, Region};
 use crate::operations::OperationList;
 use crate::replay::{self, Passes, Timing};
+use crate::workloads::Workload;
 
 /// Where a peer's blocks come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,18 @@ pub trait Peer {
     where
         Self: Sized;
 
+    /// Adds a region, if it is a heap of regions that can have more than one; false if it cannot.
+    ///
+    /// # Safety
+    ///
+    /// As [`Peer::open`].
+    unsafe fn add(&mut self, _region: Region) -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
+
     /// Allocates `size` bytes, at least one, at a multiple of `align`, a power of two; null if it cannot.
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8;
 
@@ -73,7 +86,7 @@ pub struct Entry {
     pub memory: fn() -> Memory,
     open: unsafe fn(Region) -> Box<dyn Peer>,
     // Compiled for each type, so that the calls in the timed loop are direct ones.
-    replay: fn(&mut Arena, &OperationList, Passes) -> Timing,
+    replay: fn(&mut Arena, &Workload, &OperationList, Passes) -> Option<Timing>,
 }
 
 impl Entry {
@@ -82,9 +95,10 @@ impl Entry {
         Self { name: P::name, version: P::version, memory: P::memory, open: open::<P>, replay: replay::replay::<P> }
     }
 
-    /// Replays a list with a fresh heap, or with the process's heap if that is what the peer is.
-    pub fn replay(&self, arena: &mut Arena, list: &OperationList, passes: Passes) -> Timing {
-        (self.replay)(arena, list, passes)
+    /// Replays a list of a workload with a fresh heap, or with the process's heap if that is what the peer is. None if the peer
+    /// cannot have as many regions, or its arena does not hold the blocks.
+    pub fn replay(&self, arena: &mut Arena, workload: &Workload, list: &OperationList, passes: Passes) -> Option<Timing> {
+        (self.replay)(arena, workload, list, passes)
     }
 
     /// Opens the peer on the first `bytes` bytes of the arena for the length of a call.

@@ -5,8 +5,9 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 use crate::arena::Arena;
-use crate::operations::OperationList;
-use crate::peer::Peer;
+use crate::operations::{Operation, OperationList};
+use crate::peer::{Memory, Peer};
+use crate::workloads::Workload;
 
 /// The alignment of every request.
 pub const ALIGN: usize = 8;
@@ -34,38 +35,70 @@ impl Timing {
     }
 }
 
-/// Opens a peer on the arena and replays a list.
-pub fn replay<P: Peer>(arena: &mut Arena, list: &OperationList, passes: Passes) -> Timing {
-    let region = arena.region(arena.bytes());
-    // SAFETY: the arena is borrowed for as long as the peer lives.
-    let mut peer = unsafe { P::open(region) };
+/// How long a list may take before it counts as more than the peer can do: some hundred times what it takes most.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Operations between two looks at the clock.
+const STRETCH: usize = 1000;
+
+/// Opens a peer on the arena and replays a list of a workload. None if the peer cannot have as many regions, cannot hold the blocks,
+/// or takes too long.
+pub fn replay<P: Peer>(arena: &mut Arena, workload: &Workload, list: &OperationList, passes: Passes) -> Option<Timing> {
+    let mut peer = open_regions::<P>(arena, workload.regions)?;
     let mut slots = vec![ptr::null_mut(); list.slot_count()];
-    for _ in 0..passes.warm_up {
-        pass(&mut peer, list, &mut slots);
+    if !(0..passes.warm_up).all(|_| try_pass(&mut peer, list, &mut slots)) {
+        return None;
     }
     let start = Instant::now();
-    for _ in 0..passes.timed {
-        pass(&mut peer, list, &mut slots);
-    }
-    Timing { elapsed: start.elapsed(), operations: passes.timed * list.operations().len() }
+    let is_whole = counted(passes.timed, &mut peer, list, &mut slots);
+    let elapsed = start.elapsed();
+    is_whole.then_some(Timing { elapsed, operations: passes.timed * list.operations().len() })
 }
 
-/// Replays a list once. Never inlined, so that tools that count instructions can tell it by its name.
+/// Opens a peer on all of the arena, cut into so many regions if it is a heap of an arena.
+fn open_regions<P: Peer>(arena: &mut Arena, regions: usize) -> Option<P> {
+    if regions == 1 || P::memory() != Memory::Arena {
+        // SAFETY: the arena is borrowed for as long as the peer lives.
+        return Some(unsafe { P::open(arena.region(arena.bytes())) });
+    }
+    let mut parts = arena.parts(regions);
+    // SAFETY: the same.
+    let mut peer = unsafe { P::open(parts.next()?) };
+    // SAFETY: the same.
+    parts.all(|part| unsafe { peer.add(part) }).then_some(peer)
+}
+
+/// What is timed and counted. Never inlined, so that tools that count instructions can tell it by its name.
 #[inline(never)]
-fn pass<P: Peer>(peer: &mut P, list: &OperationList, slots: &mut [*mut u8]) {
+fn counted<P: Peer>(times: usize, peer: &mut P, list: &OperationList, slots: &mut [*mut u8]) -> bool {
+    (0..times).all(|_| pass(peer, list.operations(), slots))
+}
+
+/// Replays a list once; false as soon as a request fails, or if it takes too long.
+fn try_pass<P: Peer>(peer: &mut P, list: &OperationList, slots: &mut [*mut u8]) -> bool {
+    let start = Instant::now();
+    list.operations().chunks(STRETCH).all(|stretch| pass(peer, stretch, slots) && start.elapsed() < PATIENCE)
+}
+
+/// Does some operations of a list; false as soon as a request fails. Never inlined, so that the warm-up runs the same code.
+#[inline(never)]
+fn pass<P: Peer>(peer: &mut P, operations: &[Operation], slots: &mut [*mut u8]) -> bool {
     // Hidden, or the compiler would specialise the peers that it can see for this alignment.
     let align = black_box(ALIGN);
-    for operation in list.operations() {
+    for operation in operations {
         let slot = &mut slots[operation.slot()];
         if operation.is_free() {
             // SAFETY: in an operation list a free finds the block that was allocated for its slot with its size.
             unsafe { peer.deallocate(*slot, operation.size(), align) };
         } else {
             let block = peer.allocate(operation.size(), align);
-            assert!(!block.is_null(), "the arena holds every workload");
+            if block.is_null() {
+                return false;
+            }
             // SAFETY: the block has at least one byte. Touched, because nobody allocates a block to leave it alone.
             unsafe { block.write_volatile(1) };
             *slot = block;
         }
     }
+    true
 }

@@ -8,7 +8,7 @@ use crate::operations::OperationList;
 use crate::peer::Entry;
 use crate::replay::Passes;
 use crate::statistics::{Quartiles, geometric_mean};
-use crate::workloads::{LIST_OPERATIONS, SEED, Workload};
+use crate::workloads::{SEED, Workload};
 
 /// Bytes that an arena peer gets.
 pub const ARENA_BYTES: usize = 64 << 20;
@@ -41,17 +41,17 @@ pub struct SpeedReport {
 pub struct PeerSpeed {
     pub peer: &'static str,
     pub version: String,
-    /// Of the medians, in nanoseconds an operation.
-    pub geometric_mean: f64,
+    /// Of the medians, in nanoseconds an operation; none unless the peer can do every workload.
+    pub geometric_mean: Option<f64>,
     pub workloads: Vec<WorkloadSpeed>,
 }
 
-/// A cell of the table, in nanoseconds an operation.
+/// A cell of the table, in nanoseconds an operation; without figures if the peer cannot do the workload.
 #[derive(Clone, Debug, Serialize)]
 pub struct WorkloadSpeed {
     pub workload: &'static str,
     #[serde(flatten)]
-    pub quartiles: Quartiles,
+    pub quartiles: Option<Quartiles>,
     /// One a round.
     pub samples: Vec<f64>,
 }
@@ -64,7 +64,7 @@ impl Comparison {
     pub fn run(&self, command: String, mut progress: impl FnMut(usize)) -> SpeedReport {
         let machine = Machine::read();
         let lists: Vec<OperationList> =
-            self.workloads.iter().map(|workload| workload.operations(LIST_OPERATIONS, SEED)).collect();
+            self.workloads.iter().map(|workload| workload.operations(workload.length, SEED)).collect();
         let mut arena = Arena::new(ARENA_BYTES);
         let mut samples = vec![vec![Vec::new(); lists.len()]; self.peers.len()];
         for round in 0..self.rounds {
@@ -72,8 +72,11 @@ impl Comparison {
             for (column, list) in lists.iter().enumerate() {
                 for turn in 0..self.peers.len() {
                     let row = (turn + round) % self.peers.len();
-                    let timing = self.peers[row].replay(&mut arena, list, PASSES);
-                    samples[row][column].push(timing.nanoseconds());
+                    if round > 0 && samples[row][column].is_empty() {
+                        continue; // what could not be done in the first round
+                    }
+                    let timing = self.peers[row].replay(&mut arena, self.workloads[column], list, PASSES);
+                    samples[row][column].extend(timing.map(|timing| timing.nanoseconds()));
                 }
             }
         }
@@ -86,13 +89,22 @@ impl Comparison {
             .workloads
             .iter()
             .zip(samples)
-            .map(|(workload, samples)| WorkloadSpeed { workload: workload.name, quartiles: Quartiles::of(&samples), samples })
+            .map(|(workload, samples)| WorkloadSpeed { workload: workload.name, quartiles: quartiles_of(&samples), samples })
             .collect();
         PeerSpeed {
             peer: (peer.name)(),
             version: (peer.version)(),
-            geometric_mean: geometric_mean(workloads.iter().map(|workload| workload.quartiles.median)),
+            geometric_mean: medians(&workloads).map(|medians| geometric_mean(medians.into_iter())),
             workloads,
         }
     }
+}
+
+fn quartiles_of(samples: &[f64]) -> Option<Quartiles> {
+    (!samples.is_empty()).then(|| Quartiles::of(samples))
+}
+
+/// None unless there is one of every workload.
+fn medians(workloads: &[WorkloadSpeed]) -> Option<Vec<f64>> {
+    workloads.iter().map(|workload| workload.quartiles.map(|quartiles| quartiles.median)).collect()
 }

@@ -6,6 +6,7 @@ use crate::peer::Memory;
 use crate::space::SpaceReport;
 use crate::speed::SpeedReport;
 use crate::statistics::Quartiles;
+use crate::worst::WorstReport;
 use crate::{peers, workloads};
 
 /// The medians, and in a second table the quartiles around them.
@@ -16,13 +17,13 @@ pub fn speed(report: &SpeedReport) -> String {
     let mut spreads = peer_table(names());
     for row in &report.peers {
         let quartiles = || row.workloads.iter().map(|cell| cell.quartiles);
-        let figures = quartiles().map(|cell| figure(cell.median));
+        let figures = quartiles().map(|cell| or_dash(cell.map(|cell| figure(cell.median))));
         let head = || head(row.peer, &row.version);
-        medians.add_row(head().chain(figures).chain([figure(row.geometric_mean)]));
-        spreads.add_row(head().chain(quartiles().map(spread)));
+        medians.add_row(head().chain(figures).chain([or_dash(row.geometric_mean.map(figure))]));
+        spreads.add_row(head().chain(quartiles().map(|cell| or_dash(cell.map(spread)))));
     }
-    align_figures(&mut medians);
-    align_figures(&mut spreads);
+    align_figures(&mut medians, 2);
+    align_figures(&mut spreads, 2);
     format!(
         "Nanoseconds an operation, the median of {} rounds, and the geometric mean of the medians. Lower is better.\n\
          {medians}\n\n\
@@ -40,12 +41,33 @@ pub fn space(report: &SpaceReport) -> String {
         let cells = row.tests.iter().map(|cell| percent(cell.mean));
         table.add_row(head(row.peer, &row.version).chain(cells));
     }
-    align_figures(&mut table);
+    align_figures(&mut table, 2);
     format!(
         "Live requested bytes over the bytes of the arena when the first request fails, the mean of {} seeds. \
          Higher is better.\n{table}",
         report.seeds
     )
+}
+
+/// The worst operations of heaps of many shapes.
+pub fn worst(report: &WorstReport) -> String {
+    let states = ["warm", "cold", "spread", "short"];
+    let operations = ["allocate", "deallocate", "free"];
+    let columns = states.iter().flat_map(|state| operations.map(|operation| format!("{state} {operation}")));
+    let header: Vec<String> = ["heap".to_owned()].into_iter().chain(columns).chain(["fails".into(), "emptying".into()]).collect();
+    let mut table = new_table(header.iter().map(String::as_str));
+    for row in &report.shapes {
+        let figures = states.iter().flat_map(|name| {
+            let state = row.state(name).expect("every heap was in this state");
+            [state.allocate.worst, state.deallocate.worst, state.free.worst].map(|worst| worst.to_string())
+        });
+        let fails = row.states.iter().filter(|state| state.name != "emptying").map(|state| state.fails.worst).max();
+        let emptying = row.state("emptying").map(|state| state.allocate.worst.max(state.fails.worst));
+        let last = [fails, emptying].map(|worst| or_dash(worst.map(|worst| worst.to_string())));
+        table.add_row([row.shape.to_string()].into_iter().chain(figures).chain(last));
+    }
+    align_figures(&mut table, 1);
+    format!("Instructions of the worst single operation, of {} in each state. Lower is better.\n{table}", report.operations)
 }
 
 /// What there is to choose from.
@@ -60,7 +82,7 @@ pub fn list() -> String {
         peer_table.add_row(head((peer.name)(), &(peer.version)()).chain([memory.to_owned()]));
     }
     let mut workload_table = new_table(["workload", "operations"]);
-    for workload in workloads::ALL {
+    for workload in workloads::all() {
         workload_table.add_row([workload.name.to_owned(), workload.to_string()]);
     }
     format!("{peer_table}\n\n{workload_table}")
@@ -82,11 +104,16 @@ fn head(peer: &str, version: &str) -> impl Iterator<Item = String> {
     [peer.to_owned(), version.to_owned()].into_iter()
 }
 
-/// Figures stand at the right, behind two columns of words.
-fn align_figures(table: &mut Table) {
-    for column in table.column_iter_mut().skip(2) {
+/// Figures stand at the right, behind some columns of words.
+fn align_figures(table: &mut Table, words: usize) {
+    for column in table.column_iter_mut().skip(words) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+}
+
+/// What a peer cannot do.
+fn or_dash(cell: Option<String>) -> String {
+    cell.unwrap_or_else(|| "-".to_owned())
 }
 
 fn spread(quartiles: Quartiles) -> String {

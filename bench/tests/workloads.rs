@@ -27,17 +27,17 @@ fn walk(list: &OperationList, workload: &Workload) -> Result<usize, String> {
 
 #[test]
 fn every_free_frees_a_live_slot_and_every_size_is_in_range() {
-    for workload in workloads::ALL {
-        let list = workload.operations(LIST_OPERATIONS, SEED);
+    for workload in workloads::all() {
+        let list = workload.operations(workload.length, SEED);
         let walked = walk(&list, workload);
         assert!(walked.is_ok(), "{}: {walked:?}", workload.name);
-        assert!(list.operations().len() >= LIST_OPERATIONS, "{}", workload.name);
+        assert!(list.operations().len() >= workload.length, "{}", workload.name);
     }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_list() {
-    for workload in workloads::ALL {
+    for workload in workloads::all() {
         assert_eq!(workload.operations(10_000, 7), workload.operations(10_000, 7), "{}", workload.name);
     }
 }

@@ -25,6 +25,12 @@ impl Peer for AxSlabAllocator {
         Self(unsafe { Heap::new(region.start as usize, region.bytes) })
     }
 
+    unsafe fn add(&mut self, region: Region) -> bool {
+        // SAFETY: the region is the heap's alone.
+        unsafe { self.0.add_memory(region.start as usize, region.bytes) };
+        true
+    }
+
     #[inline]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         self.0.allocate(layout(size, align)).unwrap_or(0) as *mut u8

@@ -32,6 +32,12 @@ impl Peer for BuddySystemAllocator {
         Self(heap)
     }
 
+    unsafe fn add(&mut self, region: Region) -> bool {
+        // SAFETY: the region is the heap's alone.
+        unsafe { self.0.add_to_heap(region.start as usize, region.start as usize + region.bytes) };
+        true
+    }
+
     #[inline(never)]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         self.0.alloc(layout(size, align)).map_or(ptr::null_mut(), NonNull::as_ptr)

@@ -28,12 +28,16 @@ impl Peer for Rlsf {
     }
 
     unsafe fn open(region: Region) -> Self {
+        let mut heap = Self(Tlsf::new());
+        // SAFETY: passed on to the caller.
+        assert!(unsafe { heap.add(region) }, "a pool fits into the region");
+        heap
+    }
+
+    unsafe fn add(&mut self, region: Region) -> bool {
         let memory = NonNull::new(ptr::slice_from_raw_parts_mut(region.start, region.bytes));
-        let mut heap = Tlsf::new();
         // SAFETY: the region is the heap's alone and outlives it.
-        let pool = unsafe { heap.insert_free_block_ptr(memory.expect("a region is not null")) };
-        pool.expect("a pool fits into the region");
-        Self(heap)
+        unsafe { self.0.insert_free_block_ptr(memory.expect("a region is not null")) }.is_some()
     }
 
     #[inline(never)]

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use slabheap_sys::{
-    Heap, HeapPreset, HeapStatus, heap_allocate, heap_deallocate, heap_destroy, heap_new_with, heap_options_default, heap_version,
+    Heap, HeapPreset, HeapStatus, heap_add_memory, heap_allocate, heap_deallocate, heap_destroy, heap_new_with,
+    heap_options_default, heap_version,
 };
 
 use crate::arena::Region;
@@ -61,6 +62,12 @@ impl<P: Preset> Peer for Slabheap<P> {
         let status = unsafe { heap_new_with(&raw const options, &raw mut heap) };
         assert_eq!(status, HeapStatus::Ok, "a heap fits into the region");
         Self { heap, preset: PhantomData }
+    }
+
+    unsafe fn add(&mut self, region: Region) -> bool {
+        // SAFETY: the heap is live, and the region is its alone.
+        let status = unsafe { heap_add_memory(self.heap, region.start.cast(), region.bytes) };
+        status == HeapStatus::Ok
     }
 
     #[inline]

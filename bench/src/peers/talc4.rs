@@ -30,6 +30,11 @@ impl Peer for Talc4 {
         Self(heap)
     }
 
+    unsafe fn add(&mut self, region: Region) -> bool {
+        // SAFETY: the region is the heap's alone.
+        unsafe { self.0.claim(Span::from_base_size(region.start, region.bytes)) }.is_ok()
+    }
+
     #[inline(never)]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: the size is not zero.

@@ -32,6 +32,11 @@ impl Peer for Talc5 {
         Self(heap)
     }
 
+    unsafe fn add(&mut self, region: Region) -> bool {
+        // SAFETY: the region is the heap's alone.
+        unsafe { self.0.claim(region.start, region.bytes) }.is_some()
+    }
+
     #[inline(never)]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: the size is not zero.
