@@ -36,7 +36,7 @@ pub enum Command {
     /// processor's trap flag, so it wants x86-64.
     Worst(WorstArgs),
     /// Lists peers and workloads
-    List,
+    List(ListArgs),
     /// Replays one workload with one peer, for tools that count instructions
     ///
     /// Nothing else is done with the peer, so the counts of two values of --repeat differ by that of the replays. Those of
@@ -79,6 +79,13 @@ pub struct WorstArgs {
     pub operations: usize,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// As JSON, with the standard workloads only, for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -7,21 +7,18 @@ use std::path::Path;
 use clap::Parser;
 use serde::Serialize;
 use slabheap_bench::arena::Arena;
-use slabheap_bench::cli::{Cli, Command, RunArgs, SpaceArgs, SpeedArgs, WorstArgs};
+use slabheap_bench::cli::{Cli, Command, ListArgs, RunArgs, SpaceArgs, SpeedArgs, WorstArgs};
 use slabheap_bench::replay::Passes;
 use slabheap_bench::speed::{ARENA_BYTES, Comparison};
 use slabheap_bench::workloads::SEED;
-use slabheap_bench::{space, tables, worst};
+use slabheap_bench::{peers, space, tables, workloads, worst};
 
 fn main() -> io::Result<()> {
     match Cli::parse().command {
         Command::Speed(args) => speed(&args),
         Command::Space(args) => space(&args),
         Command::Worst(args) => worst(&args),
-        Command::List => {
-            println!("{}", tables::list());
-            Ok(())
-        }
+        Command::List(args) => list(&args),
         Command::Run(args) => run(&args),
     }
 }
@@ -50,6 +47,17 @@ fn worst(args: &WorstArgs) -> io::Result<()> {
     let report = worst::run(args.operations, command_line(), |shape| show_line(&shape.to_string()));
     println!("{}", tables::worst(&report));
     write_json(args.output.json.as_deref(), &report)
+}
+
+fn list(args: &ListArgs) -> io::Result<()> {
+    if args.json {
+        let peers: Vec<&str> = peers::ALL.iter().map(|peer| (peer.name)()).collect();
+        let workloads: Vec<&str> = workloads::STANDARD.iter().map(|workload| workload.name).collect();
+        println!("{}", serde_json::json!({ "peers": peers, "workloads": workloads }));
+    } else {
+        println!("{}", tables::list());
+    }
+    Ok(())
 }
 
 fn run(args: &RunArgs) -> io::Result<()> {

@@ -1,0 +1,1 @@
+"""The benchmark beyond one process: instructions by callgrind, recorded traces, tables, pictures, documents."""

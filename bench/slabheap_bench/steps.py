@@ -1,0 +1,113 @@
+"""The steps of a benchmark: each measures one thing and leaves a file of JSON."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CRATE = ROOT / "bench"
+FOLDER = ROOT / "build" / "bench"
+PROGRAM = CRATE / "target" / "release" / "bench"
+
+#: Put before every command that is timed, if it is set: for example one that waits until the machine is idle.
+PREFIX_VARIABLE = "SLABHEAP_BENCH_PREFIX"
+
+#: The steps in order, and whether they are timed. What is counted may run beside other work.
+TIMED = {"speed": True, "hurtful": True, "space": False, "traces": True, "worst": False, "instructions": False}
+
+
+def commands(step: str, quick: bool) -> list[str]:
+    """What a step runs. Quick ones show that everything works, and no figures worth having."""
+    program, out = str(PROGRAM), str(FOLDER / f"{step}.json")
+    own = [sys.executable, "-m", "slabheap_bench", step, "--output", out]
+    return {
+        "speed": [program, "speed", "--json", out, *(["--rounds", "1"] if quick else [])],
+        "hurtful": [program, "speed", "--hurtful", "--json", out, "--rounds", "1" if quick else "9"],
+        "space": [program, "space", "--json", out, *(["--seeds", "1"] if quick else [])],
+        "worst": [program, "worst", "--json", out, *(["--operations", "20"] if quick else [])],
+        "traces": [*own, *(["--rounds", "1"] if quick else [])],
+        "instructions": [*own, *(["--workloads", "W1"] if quick else [])],
+    }[step]
+
+
+def shown(command: Sequence[str]) -> str:
+    """A command as one would type it, without the paths of this machine."""
+    words = [word.replace(f"{ROOT}/", "") for word in command]
+    return shlex.join("python" if word == sys.executable else word for word in words)
+
+
+def describe_machine() -> dict[str, Any]:
+    """What the figures are from: processor, system, compilers, the sources' state."""
+
+    def output(*command: str) -> str:
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return ""
+
+    processor = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in output("lscpu").splitlines())}
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    return {
+        "processor": processor.get("Model name", platform.processor()),
+        "caches": {name: processor[name] for name in ("L1d cache", "L2 cache", "L3 cache") if name in processor},
+        "processors": os.cpu_count(),
+        "hypervisor": processor.get("Hypervisor vendor", "none"),
+        "system": f"{system}, Linux {platform.release()}",
+        "rust": output("rustc", "--version"),
+        "cxx": output("c++", "--version").partition("\n")[0],
+        "valgrind": output("valgrind", "--version"),
+        "commit": output("git", "describe", "--always", "--dirty"),
+    }
+
+
+def run(step: str, quick: bool) -> None:
+    """Runs a step, and adds to its file when, how and on what it was measured."""
+    command = commands(step, quick)
+    prefix = shlex.split(os.environ.get(PREFIX_VARIABLE, "")) if TIMED[step] else []
+    print(f"\n$ {shown(command)}", flush=True)
+    environment = os.environ | {"PYTHONPATH": str(CRATE)}
+    subprocess.run([*prefix, *command], check=True, cwd=ROOT, env=environment)
+    file = FOLDER / f"{step}.json"
+    result = json.loads(file.read_text())
+    made = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "command": shown(command),
+        "quick": quick,
+        "machine": describe_machine(),
+    }
+    file.write_text(json.dumps({"made": made, "result": result}, indent=1) + "\n")
+
+
+def load(step: str, folder: Path = FOLDER) -> dict[str, Any]:
+    """What a step left.
+
+    Raises:
+        FileNotFoundError: It has not run.
+    """
+    file = folder / f"{step}.json"
+    if not file.exists():
+        raise FileNotFoundError(f"there are no figures of the step {step!r} yet; run: make bench")
+    loaded: dict[str, Any] = json.loads(file.read_text())
+    return loaded
+
+
+def counter(total: int, what: str) -> Callable[[], None]:
+    """A function that shows how many of `total` are done, each time it is called; on a terminal only."""
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if sys.stderr.isatty():
+            print(f"{what} {done} of {total}", end="\n" if done == total else "\r", file=sys.stderr, flush=True)
+
+    return step

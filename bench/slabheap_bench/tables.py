@@ -1,0 +1,278 @@
+"""Tables of what was measured, as Markdown for people and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+#: A figure, or None where a peer has none.
+Cell = str | float | None
+
+OURS = ("slabheap-classic", "slabheap-compact")
+MIB = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows of figures.
+
+    Attributes:
+        name: Of its files, and of its place in a document.
+        caption: What its figures are, their unit, and which way is better.
+        columns: Their names; those of the first `words` columns hold words.
+        rows: As long as `columns` each.
+        decimals: How many to show, 0 to 2, or None for three digits in all.
+        words: How many columns hold words.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    decimals: int | None = None
+    words: int = 1
+
+    def markdown(self) -> str:
+        """The table in Markdown, the best figures of slabheap's rows not marked: let them speak."""
+        lines = [
+            "| " + " | ".join(self.columns) + " |",
+            "|" + "|".join(["---"] * self.words + ["--:"] * (len(self.columns) - self.words)) + "|",
+            *("| " + " | ".join(self._text(cell) for cell in row) + " |" for row in self.rows),
+        ]
+        return "\n".join(lines)
+
+    def csv(self) -> str:
+        """The table with every digit; empty where there is no figure."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+    def _text(self, cell: Cell) -> str:
+        if cell is None:
+            return "–"
+        if isinstance(cell, str):
+            return cell
+        return f"{cell:,.{self.decimals}f}" if self.decimals is not None else three_digits(cell)
+
+
+def three_digits(figure: float) -> str:
+    """Two decimals below ten, one below a hundred, none above: more would be noise."""
+    decimals = 2 if figure < 9.995 else 1 if figure < 99.95 else 0
+    return f"{figure:,.{decimals}f}"
+
+
+def geometric_mean(figures: Sequence[Cell]) -> float | None:
+    """None unless all are figures."""
+    numbers = [figure for figure in figures if isinstance(figure, float)]
+    return statistics.geometric_mean(numbers) if numbers and len(numbers) == len(figures) else None
+
+
+def _label(row: dict[str, Any]) -> str:
+    return f"{row['peer']} {row['version']}".strip() if row["peer"] not in OURS else row["peer"]
+
+
+def speed(result: dict[str, Any], name: str = "speed") -> Table:
+    """Nanoseconds of an operation, by peer and workload."""
+    workloads = [cell["workload"] for cell in result["peers"][0]["workloads"]]
+    rows = [(_label(peer), *(cell.get("median") for cell in peer["workloads"]), peer["geometric_mean"]) for peer in result["peers"]]
+    caption = f"Nanoseconds an operation, the harness's cost included: medians of {result['rounds']} rounds. Less is better."
+    return Table(name, caption, ("", *workloads, "mean"), tuple(rows))
+
+
+def space(result: dict[str, Any]) -> Table:
+    """How full arenas are when a request fails."""
+    tests = [cell["test"].replace("<=", "≤ ") for cell in result["peers"][0]["tests"]]
+    rows = [(_label(peer), *(100 * cell["mean"] for cell in peer["tests"])) for peer in result["peers"]]
+    caption = (
+        "Live requested bytes over the bytes of the arena when the first request fails, in per cent: "
+        f"the mean of {result['seeds']} seeds. More is better."
+    )
+    return Table("space", caption, ("", *tests), tuple(rows), decimals=1)
+
+
+def by_pair(rows: Iterable[dict[str, Any]], row_key: str, column_key: str, figure: Callable[[dict[str, Any]], float]) -> dict[str, dict[str, float]]:
+    """Figures by row and column, in the order of their appearance."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        found.setdefault(row[row_key], {})[row[column_key]] = figure(row)
+    return found
+
+
+def _counted(result: dict[str, Any], name: str, caption: str, figure: Callable[[dict[str, Any]], float], decimals: int) -> Table:
+    pairs = by_pair(result["rows"], "peer", "workload", figure)
+    workloads = list(dict.fromkeys(row["workload"] for row in result["rows"]))
+    rows = tuple((peer, *(cells[workload] for workload in workloads)) for peer, cells in pairs.items())
+    return Table(name, caption, ("", *workloads), rows, decimals)
+
+
+def instructions(result: dict[str, Any]) -> list[Table]:
+    """Instructions and mispredicts, by peer and workload; and those of allocation and free apart."""
+    unable = "".join(f" {peer} {reason}." for peer, reason in result["unable"].items())
+    caption = "{} an operation, counted by callgrind in a replay after one that is not counted, without the loop around it. Less is better."
+    whole = [
+        _counted(
+            result,
+            what,
+            caption.format(title) + extra + unable,
+            lambda row, what=what: float(row["operation"][what]),
+            decimals,
+        )
+        for what, title, extra, decimals in (
+            ("instructions", "Instructions", "", 1),
+            ("mispredicts", "Mispredicted branches", " The model is callgrind's, not the processor's.", 3),
+        )
+    ]
+    parts = [(row, part) for row in result["rows"] if row["peer"] in OURS for part in ("allocation", "free")]
+    flat = [{"what": f"{row['peer']}, {part}", "workload": row["workload"], "figure": row[part]["instructions"]} for row, part in parts]
+    pairs = by_pair(flat, "what", "workload", lambda row: float(row["figure"]))
+    workloads = list(dict.fromkeys(row["workload"] for row in flat))
+    rows = tuple((what, *(cells[workload] for workload in workloads)) for what, cells in pairs.items())
+    apart = Table("calls", "Instructions of an allocation and of a checked free. Less is better.", ("", *workloads), rows, 1)
+    return [*whole, apart]
+
+
+_STATES = ("warm", "cold", "spread", "short")
+_CALLS = ("allocate", "deallocate", "free")
+
+
+def _size_text(count: int) -> str:
+    return f"{count >> 30} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"
+
+
+def worst(result: dict[str, Any]) -> list[Table]:
+    """The worst operation by heap and state: a table for each preset and each way with freed runs; and how often what happens."""
+    tables = []
+    for preset, freed_runs in dict.fromkeys((row["preset"], row["freed_runs"]) for row in result["shapes"]):
+        rows: list[tuple[Cell, ...]] = []
+        for row in result["shapes"]:
+            if (row["preset"], row["freed_runs"]) != (preset, freed_runs):
+                continue
+            states = {state["name"]: state for state in row["states"]}
+            figures = [float(states[state][call]["worst"]) for state in _STATES for call in _CALLS]
+            fails = max(float(state["fails"]["worst"]) for name, state in states.items() if name != "emptying")
+            emptying = [max(float(states[name][call]["worst"]) for call in ("allocate", "fails")) for name in states if name == "emptying"]
+            rows.append((_size_text(row["bytes"]), str(row["regions"]), *figures, fails, *emptying))
+        columns = ("heap", "regions", *(f"{state} {call}" for state in _STATES for call in _CALLS), "fails")
+        caption = f"{preset.capitalize()}, freed runs {freed_runs}: instructions of the worst single call. Less is better."
+        last = ("emptying",) if freed_runs == "kept" else ()
+        tables.append(Table(f"worst-{preset}-{freed_runs}", caption, columns + last, tuple(rows), 0, words=2))
+    return [*tables, _spread_of(result)]
+
+
+def _spread_of(result: dict[str, Any]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for row in result["shapes"]:
+        if (row["bytes"], row["regions"]) != (1 << 30, 1):
+            continue
+        for state in row["states"]:
+            if state["name"] not in ("warm", "short"):
+                continue
+            for call in _CALLS:
+                figures = state[call]
+                texts = (f"{row['preset']}, {row['freed_runs']}, {state['name']}", call)
+                rows.append((*texts, *(float(figures[key]) for key in ("median", "all_but_a_thousandth", "worst"))))
+    caption = "The same heaps of 1 GiB and one region: instructions that half of the calls, all but a thousandth, and all stay within."
+    return Table("worst-quantiles", caption, ("heap and state", "call", "half", "99.9 %", "all"), tuple(rows), 0, words=2)
+
+
+def traces(result: dict[str, Any]) -> list[Table]:
+    """Operations a second and peak held bytes, by peer and trace."""
+    names = list(dict.fromkeys(row["trace"] for row in result["rows"]))
+    speeds = by_pair(result["rows"], "peer", "trace", lambda row: float(row["operations_per_second"]) / 1e6)
+    held = by_pair(result["rows"], "peer", "trace", lambda row: float(row["peak_held_bytes"]) / MIB)
+    requested = by_pair(result["rows"], "peer", "trace", lambda row: float(row["peak_requested_bytes"]) / MIB)
+    versions = {row["peer"]: row["version"] for row in result["rows"]}
+    system = speeds["system"]
+    best = {name: min(cells[name] for peer, cells in held.items() if peer not in OURS) for name in names}
+
+    def label(peer: str) -> str:
+        return versions[peer] if peer == "system" else peer if peer in OURS else f"{peer} {versions[peer]}"
+
+    speed_rows = [
+        (label(peer), *(figure for name in names for figure in (cells[name], cells[name] / system[name]))) for peer, cells in speeds.items()
+    ]
+    held_rows: list[tuple[Cell, ...]] = [("requested", *(figure for name in names for figure in (next(iter(requested.values()))[name], None)))]
+    held_rows += [(label(peer), *(figure for name in names for figure in (cells[name], cells[name] / best[name]))) for peer, cells in held.items()]
+    return [
+        Table(
+            "traces-speed",
+            f"Million operations a second in a fresh heap, medians of {result['rounds']} rounds, and over glibc's. More is better.",
+            ("", *(column for name in names for column in (name, "× glibc"))),
+            tuple(speed_rows),
+            2,
+        ),
+        Table(
+            "traces-held",
+            "Peak of the bytes held, in MiB, and over that of the best peer. Less is better.",
+            ("", *(column for name in names for column in (name, "× best"))),
+            tuple(held_rows),
+            2,
+        ),
+    ]
+
+
+def losses(found: dict[str, dict[str, Any]]) -> Table:
+    """Where a peer is better by more than a tenth: measure, peer, both figures."""
+    rows: list[tuple[Cell, ...]] = []
+    for what, table, ours, sign in _races(found):
+        best = {row[0]: row for row in table.rows}
+        mine = best.get(ours)
+        if mine is None:
+            continue
+        for index, column in enumerate(table.columns):
+            if index == 0 or column in ("mean", "× glibc", "× best") or not isinstance(mine[index], float):
+                continue
+            rivals = [
+                (float(row[index]), str(row[0]))  # type: ignore[arg-type]
+                for row in table.rows
+                if isinstance(row[index], float) and not str(row[0]).startswith(("slabheap", "none", "requested"))
+            ]
+            if not rivals:
+                continue
+            figure, peer = min(rivals) if sign < 0 else max(rivals)
+            own = float(mine[index])  # type: ignore[arg-type]
+            ratio = own / figure if sign < 0 else figure / own
+            if ratio > 1.1:
+                rows.append((f"{what}: {column}", ours, own, peer, figure, ratio))
+    caption = "Every figure in which the best of the peers is better by more than a tenth; the last column says how many times."
+    return Table("losses", caption, ("figure", "ours", "is", "best peer", "is ", "times"), tuple(rows))
+
+
+def _races(found: dict[str, dict[str, Any]]) -> Iterable[tuple[str, Table, str, int]]:
+    """What, table, which of ours, and -1 if less is better."""
+    if "speed" in found:
+        yield "ns", speed(found["speed"]), "slabheap-classic", -1
+    if "hurtful" in found:
+        yield "ns", speed(found["hurtful"], "hurtful"), "slabheap-classic", -1
+    if "space" in found:
+        yield "fill, %", space(found["space"]), "slabheap-compact", 1
+    if "traces" in found:
+        faster, smaller = traces(found["traces"])
+        yield "Mops/s", faster, "slabheap-classic", 1
+        yield "held, MiB", smaller, "slabheap-compact", -1
+
+
+def all_tables(found: dict[str, dict[str, Any]]) -> list[Table]:
+    """Every table that there are figures for."""
+    tables: list[Table] = []
+    for step, make in _MAKERS.items():
+        if step in found:
+            made = make(found[step])
+            tables += made if isinstance(made, list) else [made]
+    return [*tables, losses(found)]
+
+
+_MAKERS: dict[str, Callable[[dict[str, Any]], Table | list[Table]]] = {
+    "speed": speed,
+    "hurtful": lambda result: speed(result, "hurtful"),
+    "instructions": instructions,
+    "worst": worst,
+    "space": space,
+    "traces": traces,
+}
