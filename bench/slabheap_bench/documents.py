@@ -1,0 +1,102 @@
+"""Where tables and pictures go: a report of their own, and the documents of the tree."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from slabheap_bench import pictures, steps, tables
+
+#: Documents with places for tables: a comment that names one, the table, and a comment that ends it.
+DOCUMENTS = ("docs/performance.md", "README.md")
+#: What the tables of the documents were made from.
+KEPT = "docs/performance.json"
+#: Pictures that the documents show.
+SHOWN = ("speed-ratios", "hurtful", "space", "traces", "worst")
+
+_SAMPLES = ("samples", "seconds")
+_PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def measured() -> dict[str, dict[str, Any]]:
+    """What each step that has run left, by step."""
+    return {step: steps.load(step) for step in steps.TIMED if (steps.FOLDER / f"{step}.json").exists()}
+
+
+def without_samples(value: Any) -> Any:
+    """The figures without the samples that they are the median or mean of."""
+    if isinstance(value, dict):
+        return {key: without_samples(item) for key, item in value.items() if not (key in _SAMPLES and isinstance(item, list))}
+    return [without_samples(item) for item in value] if isinstance(value, list) else value
+
+
+def _circumstances(runs: dict[str, dict[str, Any]]) -> str:
+    """When, how and on what, in Markdown: what all steps share once, and what each ran."""
+    made = [run["made"] for run in runs.values()]
+    if not made:
+        return ""
+    machine = made[0]["machine"]
+    caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
+    dates = sorted({each["date"] for each in made})
+    commits = sorted({each["machine"]["commit"] for each in made})
+    lines = [
+        f"- {', '.join(dates)}, sources at {', '.join(commits)}",
+        f"- {machine['processor']}, {machine['processors']} processors, {caches}; hypervisor: {machine['hypervisor']}",
+        f"- {machine['system']}; {machine['rust']}; {machine['cxx']}; {machine['valgrind']}",
+    ]
+    if any(each["quick"] for each in made):
+        lines.append("- **A quick run: it shows that everything works, and no figure worth having.**")
+    commands = "\n".join(each["command"] for each in made)
+    return "\n".join(lines) + f"\n\n```sh\n{commands}\n```"
+
+
+def blocks(runs: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What can be put into documents, by name: every table with its caption, and the circumstances."""
+    found = {step: run["result"] for step, run in runs.items()}
+    made = {table.name: f"{table.caption}\n\n{table.markdown()}" for table in tables.all_tables(found)}
+    return made | {"circumstances": _circumstances(runs)}
+
+
+def fill(document: str, made: dict[str, str]) -> str:
+    """A document with what stands at its places made anew.
+
+    Raises:
+        KeyError: There is a place for something that was not measured.
+    """
+    return _PLACE.sub(lambda place: f"{place[1]}{made[place[2]]}\n{place[3]}", document)
+
+
+def write_report() -> None:
+    """Writes build/bench/report.md, and each table as CSV and each picture as PNG beside it."""
+    runs = measured()
+    found = {step: run["result"] for step, run in runs.items()}
+    parts = ["# Figures of slabheap and its peers", _circumstances(runs)]
+    for table in tables.all_tables(found):
+        (steps.FOLDER / f"{table.name}.csv").write_text(table.csv())
+        parts.append(f"## {table.name}\n\n{table.caption}\n\n{table.markdown()}")
+    for name, figure in pictures.all_pictures(found).items():
+        figure.savefig(steps.FOLDER / f"{name}.png")
+        parts.append(f"![{name}]({name}.png)")
+    report = steps.FOLDER / "report.md"
+    report.write_text("\n\n".join(parts) + "\n")
+    print(f"\nTables and pictures: {report.relative_to(steps.ROOT)}")
+
+
+def publish() -> None:
+    """Puts what was measured into the documents, and keeps the figures and pictures beside them."""
+    runs = {step: without_samples(run) for step, run in measured().items()}
+    (steps.ROOT / KEPT).write_text(json.dumps(runs, separators=(",", ":")).replace('},{"', '},\n{"') + "\n")
+    write_documents(runs)
+    for name in SHOWN:
+        shutil.copy(steps.FOLDER / f"{name}.png", steps.ROOT / "docs" / "pictures" / f"bench-{name}.png")
+
+
+def write_documents(runs: dict[str, dict[str, Any]]) -> None:
+    """Fills the places of all documents."""
+    made = blocks(runs)
+    for name in DOCUMENTS:
+        path = Path(steps.ROOT / name)
+        path.write_text(fill(path.read_text(), made))

@@ -11,6 +11,7 @@ from typing import Any
 
 #: A figure, or None where a peer has none.
 Cell = str | float | None
+Row = tuple[Cell, ...]
 
 OURS = ("slabheap-classic", "slabheap-compact")
 MIB = 1 << 20
@@ -25,14 +26,14 @@ class Table:
         caption: What its figures are, their unit, and which way is better.
         columns: Their names; those of the first `words` columns hold words.
         rows: As long as `columns` each.
-        decimals: How many to show, 0 to 2, or None for three digits in all.
+        decimals: How many to show, or None for three digits in all.
         words: How many columns hold words.
     """
 
     name: str
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[Row, ...]
     decimals: int | None = None
     words: int = 1
 
@@ -55,7 +56,7 @@ class Table:
 
     def _text(self, cell: Cell) -> str:
         if cell is None:
-            return "–"
+            return "-"
         if isinstance(cell, str):
             return cell
         return f"{cell:,.{self.decimals}f}" if self.decimals is not None else three_digits(cell)
@@ -96,45 +97,43 @@ def space(result: dict[str, Any]) -> Table:
     return Table("space", caption, ("", *tests), tuple(rows), decimals=1)
 
 
-def by_pair(rows: Iterable[dict[str, Any]], row_key: str, column_key: str, figure: Callable[[dict[str, Any]], float]) -> dict[str, dict[str, float]]:
-    """Figures by row and column, in the order of their appearance."""
-    found: dict[str, dict[str, float]] = {}
-    for row in rows:
-        found.setdefault(row[row_key], {})[row[column_key]] = figure(row)
-    return found
-
-
-def _counted(result: dict[str, Any], name: str, caption: str, figure: Callable[[dict[str, Any]], float], decimals: int) -> Table:
-    pairs = by_pair(result["rows"], "peer", "workload", figure)
-    workloads = list(dict.fromkeys(row["workload"] for row in result["rows"]))
-    rows = tuple((peer, *(cells[workload] for workload in workloads)) for peer, cells in pairs.items())
-    return Table(name, caption, ("", *workloads), rows, decimals)
+def _grid(name: str, caption: str, cells: Iterable[tuple[str, str, float]], decimals: int) -> Table:
+    """A table of figures that come with the names of their rows and columns, in the order of their appearance."""
+    rows: dict[str, dict[str, float]] = {}
+    for row, column, figure in cells:
+        rows.setdefault(row, {})[column] = figure
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    made: list[Row] = [(row, *(figures.get(column) for column in columns)) for row, figures in rows.items()]
+    return Table(name, caption, ("", *columns), tuple(made), decimals)
 
 
 def instructions(result: dict[str, Any]) -> list[Table]:
     """Instructions and mispredicts, by peer and workload; and those of allocation and free apart."""
+    rows = result["rows"]
     unable = "".join(f" {peer} {reason}." for peer, reason in result["unable"].items())
-    caption = "{} an operation, counted by callgrind in a replay after one that is not counted, without the loop around it. Less is better."
-    whole = [
-        _counted(
-            result,
-            what,
-            caption.format(title) + extra + unable,
-            lambda row, what=what: float(row["operation"][what]),
-            decimals,
-        )
-        for what, title, extra, decimals in (
-            ("instructions", "Instructions", "", 1),
-            ("mispredicts", "Mispredicted branches", " The model is callgrind's, not the processor's.", 3),
-        )
+    counted = "an operation, counted by callgrind in a replay after one that is not counted, without the loop around it. Less is better."
+    model = " The model is callgrind's, not the processor's."
+    parts = [(row, part) for row in rows if row["peer"] in OURS for part in ("allocation", "free")]
+    return [
+        _grid(
+            "instructions",
+            f"Instructions {counted}{unable}",
+            ((row["peer"], row["workload"], row["operation"]["instructions"]) for row in rows),
+            1,
+        ),
+        _grid(
+            "calls",
+            "Instructions of an allocation and of a checked free, counted likewise. Less is better.",
+            ((f"{row['peer']}, {part}", row["workload"], row[part]["instructions"]) for row, part in parts),
+            1,
+        ),
+        _grid(
+            "mispredicts",
+            f"Mispredicted branches {counted}{model}",
+            ((row["peer"], row["workload"], row["operation"]["mispredicts"]) for row in rows),
+            3,
+        ),
     ]
-    parts = [(row, part) for row in result["rows"] if row["peer"] in OURS for part in ("allocation", "free")]
-    flat = [{"what": f"{row['peer']}, {part}", "workload": row["workload"], "figure": row[part]["instructions"]} for row, part in parts]
-    pairs = by_pair(flat, "what", "workload", lambda row: float(row["figure"]))
-    workloads = list(dict.fromkeys(row["workload"] for row in flat))
-    rows = tuple((what, *(cells[workload] for workload in workloads)) for what, cells in pairs.items())
-    apart = Table("calls", "Instructions of an allocation and of a checked free. Less is better.", ("", *workloads), rows, 1)
-    return [*whole, apart]
 
 
 _STATES = ("warm", "cold", "spread", "short")
@@ -149,7 +148,7 @@ def worst(result: dict[str, Any]) -> list[Table]:
     """The worst operation by heap and state: a table for each preset and each way with freed runs; and how often what happens."""
     tables = []
     for preset, freed_runs in dict.fromkeys((row["preset"], row["freed_runs"]) for row in result["shapes"]):
-        rows: list[tuple[Cell, ...]] = []
+        rows: list[Row] = []
         for row in result["shapes"]:
             if (row["preset"], row["freed_runs"]) != (preset, freed_runs):
                 continue
@@ -166,7 +165,7 @@ def worst(result: dict[str, Any]) -> list[Table]:
 
 
 def _spread_of(result: dict[str, Any]) -> Table:
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     for row in result["shapes"]:
         if (row["bytes"], row["regions"]) != (1 << 30, 1):
             continue
@@ -183,50 +182,45 @@ def _spread_of(result: dict[str, Any]) -> Table:
 
 def traces(result: dict[str, Any]) -> list[Table]:
     """Operations a second and peak held bytes, by peer and trace."""
-    names = list(dict.fromkeys(row["trace"] for row in result["rows"]))
-    speeds = by_pair(result["rows"], "peer", "trace", lambda row: float(row["operations_per_second"]) / 1e6)
-    held = by_pair(result["rows"], "peer", "trace", lambda row: float(row["peak_held_bytes"]) / MIB)
-    requested = by_pair(result["rows"], "peer", "trace", lambda row: float(row["peak_requested_bytes"]) / MIB)
-    versions = {row["peer"]: row["version"] for row in result["rows"]}
-    system = speeds["system"]
-    best = {name: min(cells[name] for peer, cells in held.items() if peer not in OURS) for name in names}
+    rows = result["rows"]
+    system = {row["trace"]: row["operations_per_second"] for row in rows if row["peer"] == "system"}
+    best: dict[str, float] = {}
+    for row in rows:
+        if row["peer"] not in OURS:
+            best[row["trace"]] = min(row["peak_held_bytes"], best.get(row["trace"], float("inf")))
 
-    def label(peer: str) -> str:
-        return versions[peer] if peer == "system" else peer if peer in OURS else f"{peer} {versions[peer]}"
+    def speeds() -> Iterable[tuple[str, str, float]]:
+        for row in rows:
+            yield _trace_label(row), row["trace"], row["operations_per_second"] / 1e6
+            yield _trace_label(row), f"{row['trace']} / glibc's", row["operations_per_second"] / system[row["trace"]]
 
-    speed_rows = [
-        (label(peer), *(figure for name in names for figure in (cells[name], cells[name] / system[name]))) for peer, cells in speeds.items()
-    ]
-    held_rows: list[tuple[Cell, ...]] = [("requested", *(figure for name in names for figure in (next(iter(requested.values()))[name], None)))]
-    held_rows += [(label(peer), *(figure for name in names for figure in (cells[name], cells[name] / best[name]))) for peer, cells in held.items()]
-    return [
-        Table(
-            "traces-speed",
-            f"Million operations a second in a fresh heap, medians of {result['rounds']} rounds, and over glibc's. More is better.",
-            ("", *(column for name in names for column in (name, "× glibc"))),
-            tuple(speed_rows),
-            2,
-        ),
-        Table(
-            "traces-held",
-            "Peak of the bytes held, in MiB, and over that of the best peer. Less is better.",
-            ("", *(column for name in names for column in (name, "× best"))),
-            tuple(held_rows),
-            2,
-        ),
-    ]
+    def sizes(key: str, label: Callable[[dict[str, Any]], str]) -> Iterable[tuple[str, str, float]]:
+        for row in rows:
+            yield label(row), row["trace"], row[key] / MIB
+            yield label(row), f"{row['trace']} / best", row[key] / best[row["trace"]]
+
+    fast = f"Million operations a second in a fresh heap, medians of {result['rounds']} rounds, and over glibc's. More is better."
+    small = "Peak of the bytes held, in MiB, and over that of the best peer. Less is better."
+    held = (*sizes("peak_requested_bytes", lambda _: "requested"), *sizes("peak_held_bytes", _trace_label))
+    return [_grid("traces-speed", fast, speeds(), 2), _grid("traces-held", small, held, 2)]
+
+
+def _trace_label(row: dict[str, Any]) -> str:
+    if row["peer"] in OURS:
+        return str(row["peer"])
+    return str(row["version"]) if row["peer"] == "system" else f"{row['peer']} {row['version']}"
 
 
 def losses(found: dict[str, dict[str, Any]]) -> Table:
     """Where a peer is better by more than a tenth: measure, peer, both figures."""
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[Row] = []
     for what, table, ours, sign in _races(found):
         best = {row[0]: row for row in table.rows}
         mine = best.get(ours)
         if mine is None:
             continue
         for index, column in enumerate(table.columns):
-            if index == 0 or column in ("mean", "× glibc", "× best") or not isinstance(mine[index], float):
+            if index == 0 or column == "mean" or " / " in column or not isinstance(mine[index], float):
                 continue
             rivals = [
                 (float(row[index]), str(row[0]))  # type: ignore[arg-type]
@@ -258,6 +252,25 @@ def _races(found: dict[str, dict[str, Any]]) -> Iterable[tuple[str, Table, str, 
         yield "held, MiB", smaller, "slabheap-compact", -1
 
 
+def summary(found: dict[str, dict[str, Any]]) -> Table | None:
+    """Speed and space of everyone in a few columns; None unless both were measured."""
+    if "speed" not in found or "space" not in found:
+        return None
+    columns = ("W1", "W3", "W4", "W5")
+    fast, full = speed(found["speed"]), space(found["space"])
+    filled = {row[0]: (row[1], row[-1]) for row in full.rows}
+    rows = [
+        (row[0], row[-1], *(row[fast.columns.index(column)] for column in columns), *filled.get(row[0], (None, None)))
+        for row in sorted(fast.rows, key=lambda row: (row[0] != "none", row[-1] or 0))
+    ]
+    caption = (
+        "Nanoseconds an operation, all checks on, the harness's cost (the row `none`) included: the geometric mean over W1 to W5, and "
+        "some of them; and how full an arena is when the first request fails, in per cent."
+    )
+    names = ("", "mean", *columns, *(f"full, {test}" for test in (full.columns[1], full.columns[-1])))
+    return Table("summary", caption, names, tuple(rows))
+
+
 def all_tables(found: dict[str, dict[str, Any]]) -> list[Table]:
     """Every table that there are figures for."""
     tables: list[Table] = []
@@ -265,7 +278,8 @@ def all_tables(found: dict[str, dict[str, Any]]) -> list[Table]:
         if step in found:
             made = make(found[step])
             tables += made if isinstance(made, list) else [made]
-    return [*tables, losses(found)]
+    overview = summary(found)
+    return [*([overview] if overview else []), *tables, losses(found)]
 
 
 _MAKERS: dict[str, Callable[[dict[str, Any]], Table | list[Table]]] = {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Parser;
 use serde::Serialize;
@@ -63,7 +64,7 @@ fn list(args: &ListArgs) -> io::Result<()> {
 fn run(args: &RunArgs) -> io::Result<()> {
     let list = args.workload.operations(args.workload.length, SEED);
     let mut arena = Arena::new(ARENA_BYTES);
-    let passes = Passes { warm_up: args.warm_up, timed: args.repeat };
+    let passes = Passes { warm_up: args.warm_up, timed: args.repeat, patience: Duration::MAX };
     if args.peer.replay(&mut arena, args.workload, &list, passes).is_none() {
         return Err(io::Error::other(format!("{} cannot do {}", (args.peer.name)(), args.workload.name)));
     }

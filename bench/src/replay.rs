@@ -19,6 +19,8 @@ pub struct Passes {
     pub warm_up: usize,
     /// While it runs.
     pub timed: usize,
+    /// How long one may take before the clock starts; longer is more than the peer can do.
+    pub patience: Duration,
 }
 
 /// How long so many operations took.
@@ -35,9 +37,6 @@ impl Timing {
     }
 }
 
-/// How long a list may take before it counts as more than the peer can do: some hundred times what it takes most.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Operations between two looks at the clock.
 const STRETCH: usize = 1000;
 
@@ -46,7 +45,7 @@ const STRETCH: usize = 1000;
 pub fn replay<P: Peer>(arena: &mut Arena, workload: &Workload, list: &OperationList, passes: Passes) -> Option<Timing> {
     let mut peer = open_regions::<P>(arena, workload.regions)?;
     let mut slots = vec![ptr::null_mut(); list.slot_count()];
-    if !(0..passes.warm_up).all(|_| try_pass(&mut peer, list, &mut slots)) {
+    if !(0..passes.warm_up).all(|_| try_pass(&mut peer, list, &mut slots, passes.patience)) {
         return None;
     }
     let start = Instant::now();
@@ -75,9 +74,9 @@ fn counted<P: Peer>(times: usize, peer: &mut P, list: &OperationList, slots: &mu
 }
 
 /// Replays a list once; false as soon as a request fails, or if it takes too long.
-fn try_pass<P: Peer>(peer: &mut P, list: &OperationList, slots: &mut [*mut u8]) -> bool {
+fn try_pass<P: Peer>(peer: &mut P, list: &OperationList, slots: &mut [*mut u8], patience: Duration) -> bool {
     let start = Instant::now();
-    list.operations().chunks(STRETCH).all(|stretch| pass(peer, stretch, slots) && start.elapsed() < PATIENCE)
+    list.operations().chunks(STRETCH).all(|stretch| pass(peer, stretch, slots) && start.elapsed() < patience)
 }
 
 /// Does some operations of a list; false as soon as a request fails. Never inlined, so that the warm-up runs the same code.

@@ -1,5 +1,7 @@
 //! The comparison in time.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::arena::Arena;
@@ -15,7 +17,10 @@ pub const ARENA_BYTES: usize = 64 << 20;
 
 /// A sample is four replays of a list after one that is not timed. The first is for those that cannot start afresh because
 /// they are the process's heap, and for the caches; everyone gets it.
-const PASSES: Passes = Passes { warm_up: 1, timed: 4 };
+const PASSES: Passes = Passes { warm_up: 1, timed: 4, patience: PATIENCE };
+
+/// Some hundred times what a list takes most peers.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is compared.
 #[derive(Clone, Debug)]
