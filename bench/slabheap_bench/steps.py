@@ -31,7 +31,7 @@ def commands(step: str, quick: bool) -> list[str]:
     own = [sys.executable, "-m", "slabheap_bench", step, "--output", out]
     return {
         "speed": [program, "speed", "--json", out, *(["--rounds", "1"] if quick else [])],
-        "hurtful": [program, "speed", "--hurtful", "--json", out, "--rounds", "1" if quick else "9"],
+        "hurtful": [program, "speed", "--hurtful", "--json", out, "--rounds", "1" if quick else "7"],
         "space": [program, "space", "--json", out, *(["--seeds", "1"] if quick else [])],
         "worst": [program, "worst", "--json", out, *(["--operations", "20"] if quick else [])],
         "traces": [*own, *(["--rounds", "1"] if quick else [])],
@@ -42,7 +42,8 @@ def commands(step: str, quick: bool) -> list[str]:
 def shown(command: Sequence[str]) -> str:
     """A command as one would type it, without the paths of this machine."""
     words = [word.replace(f"{ROOT}/", "") for word in command]
-    return shlex.join("python" if word == sys.executable else word for word in words)
+    text = shlex.join(words)
+    return f"PYTHONPATH=bench {text}" if command[0] == sys.executable else text
 
 
 def describe_machine() -> dict[str, Any]:
