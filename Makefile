@@ -1,5 +1,5 @@
 # Thin: what each target does stands in tools/, CMakePresets.json and the scripts that it calls.
-.PHONY: test demo lint format header bench soak clean help
+.PHONY: test demo lint format header bench publish soak clean help
 
 help: ## Says what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -28,8 +28,11 @@ format: ## Formats all sources
 header: ## Prints the C header anew from the Rust declarations
 	cd rust && SLABHEAP_BLESS=1 DOCS_RS=1 cargo test --package slabheap-sys --test header
 
-bench: ## The benchmark against other allocators
-	cd bench && cargo run --release -- speed
+bench: ## The benchmark against other allocators; tables and pictures in build/bench
+	tools/bench measure
+
+publish: ## Puts what the last `make bench` measured into the documents
+	tools/bench publish
 
 soak: ## The long forms of the tests; PARTS="rust ..." for some of them
 	tools/bootstrap soak

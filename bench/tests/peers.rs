@@ -1,11 +1,13 @@
 //! Every peer serves and takes back blocks that neither overlap nor change under their owner.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use slabheap_bench::arena::Arena;
 use slabheap_bench::operations::OperationList;
 use slabheap_bench::peer::{Entry, Memory, Peer};
 use slabheap_bench::peers;
+use slabheap_bench::replay::Passes;
 use slabheap_bench::workloads::{SEED, Workload};
 
 const ARENA_BYTES: usize = 64 << 20;
@@ -109,6 +111,23 @@ fn an_arena_peer_stays_in_its_region() {
             }
         });
     }
+}
+
+#[test]
+fn those_that_can_have_many_regions_serve_from_them() {
+    let workload = Workload::find("regions").unwrap();
+    let list = workload.operations(20_000, SEED);
+    let mut arena = Arena::new(ARENA_BYTES);
+    let passes = Passes { warm_up: 0, timed: 2, patience: Duration::MAX };
+    let done = |name: &str| peers::find(name).unwrap().replay(&mut Arena::new(ARENA_BYTES), workload, &list, passes).is_some();
+    for peer in
+        ["slabheap-classic", "slabheap-compact", "ax_slab_allocator", "buddy_system_allocator", "talc-4", "talc-5", "rlsf"]
+    {
+        assert!(done(peer), "{peer} can have 64 regions");
+    }
+    assert!(!done("linked_list_allocator"), "it cannot have two");
+    let parts: Vec<_> = arena.parts(64).map(|part| (part.start as usize, part.bytes)).collect();
+    assert!(parts.windows(2).all(|pair| pair[0].0 + pair[0].1 < pair[1].0), "no two touch");
 }
 
 #[test]

@@ -34,6 +34,35 @@ fn speed_prints_a_table_and_writes_every_sample() {
 }
 
 #[test]
+fn speed_tells_what_a_peer_cannot_do_by_a_dash() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hurtful.json");
+    let peers = "slabheap-classic,linked_list_allocator";
+    let arguments = ["speed", "--peers", peers, "--workloads", "regions", "--rounds", "1", "--json", file.to_str().unwrap()];
+    let table = text(&bench(&arguments));
+    let row = table.lines().find(|line| line.contains("linked_list_allocator")).expect("it has a row");
+    assert!(row.ends_with("|       - |    - |"), "{table}");
+    let report = json(&file);
+    assert!(report["peers"][0]["geometric_mean"].is_number() && report["peers"][1]["geometric_mean"].is_null(), "{report}");
+}
+
+#[test]
+fn worst_counts_every_state_of_every_heap() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("worst.json");
+    text(&bench(&["worst", "--operations", "10", "--json", file.to_str().unwrap()]));
+    let report = json(&file);
+    let heaps = report["shapes"].as_array().expect("there are heaps");
+    assert_eq!(heaps.len(), 24);
+    for heap in heaps {
+        let states = heap["states"].as_array().expect("there are states");
+        assert_eq!(states.len(), if heap["freed_runs"] == "kept" { 5 } else { 4 }, "{heap}");
+        assert!(
+            states.iter().all(|state| state["allocate"]["worst"].as_u64() > Some(10) || state["name"] == "emptying"),
+            "{heap}"
+        );
+    }
+}
+
+#[test]
 fn space_compares_the_peers_that_manage_an_arena() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("space.json");
     let arguments = ["space", "--peers", "slabheap-compact,rlsf,glibc", "--seeds", "2", "--json", file.to_str().unwrap()];

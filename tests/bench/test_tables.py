@@ -1,0 +1,77 @@
+"""Tables of figures, and their places in documents."""
+
+import json
+from typing import Any
+
+import pytest
+
+from slabheap_bench import documents, tables
+
+
+def speed_result() -> dict[str, Any]:
+    """Of two workloads, the second of which one peer cannot do."""
+
+    def peer(name: str, version: str, *medians: float | None) -> dict[str, Any]:
+        cells = [{"workload": f"W{index}"} | ({} if median is None else {"median": median}) for index, median in enumerate(medians, 1)]
+        return {"peer": name, "version": version, "geometric_mean": None if None in medians else 3.0, "workloads": cells}
+
+    rows = [peer("none", "", 1.0, 2.0), peer("slabheap-classic", "0.1.0", 3.0, 120.25), peer("x", "4.5", 2.0, None)]
+    return {"rounds": 5, "peers": rows}
+
+
+def test_a_table_shows_three_digits_and_a_dash_for_what_cannot_be_done() -> None:
+    assert tables.speed(speed_result()).markdown() == (
+        "|  | W1 | W2 | mean |\n"
+        "|---|--:|--:|--:|\n"
+        "| none | 1.00 | 2.00 | 3.00 |\n"
+        "| slabheap-classic | 3.00 | 120 | 3.00 |\n"
+        "| x 4.5 | 2.00 | - | - |"
+    )
+
+
+def test_a_table_as_csv_has_every_digit() -> None:
+    assert tables.speed(speed_result()).csv().splitlines()[2:] == ["slabheap-classic,3.0,120.25,3.0", "x 4.5,2.0,,"]
+
+
+def test_losses_are_what_a_peer_is_better_at_by_more_than_a_tenth() -> None:
+    assert tables.losses({"speed": speed_result()}).rows == (("ns: W1", "slabheap-classic", 3.0, "x 4.5", 2.0, 1.5),)
+
+
+def trace_rows() -> list[dict[str, Any]]:
+    """One trace, replayed on slabheap and on two others."""
+    sizes = {"slabheap-compact": (60e6, 6 << 20), "system": (20e6, 4 << 20), "libx": (30e6, 5 << 20)}
+    shared = {"trace": "t", "version": "9", "peak_requested_bytes": 3 << 20}
+    return [{**shared, "peer": peer, "operations_per_second": speed, "peak_held_bytes": held} for peer, (speed, held) in sizes.items()]
+
+
+def test_traces_are_compared_with_glibc_in_speed_and_with_the_best_in_space() -> None:
+    faster, smaller = tables.traces({"rounds": 3, "rows": trace_rows()})
+    assert faster.columns == ("", "t", "t / glibc's")
+    assert faster.rows == (("slabheap-compact", 60.0, 3.0), ("9", 20.0, 1.0), ("libx 9", 30.0, 1.5))
+    assert smaller.rows == (("requested", 3.0, 0.75), ("slabheap-compact", 6.0, 1.5), ("9", 4.0, 1.0), ("libx 9", 5.0, 1.25))
+
+
+def test_a_place_in_a_document_is_filled_anew() -> None:
+    document = "before\n<!-- table: a -->\nold | 1\n<!-- end -->\nbetween\n<!-- table: b-c -->\n<!-- end -->\n"
+    filled = documents.fill(document, {"a": "new", "b-c": "other"})
+    assert filled == "before\n<!-- table: a -->\nnew\n<!-- end -->\nbetween\n<!-- table: b-c -->\nother\n<!-- end -->\n"
+    assert documents.fill(filled, {"a": "new", "b-c": "other"}) == filled
+
+
+def test_a_place_for_what_was_not_measured_is_an_error() -> None:
+    with pytest.raises(KeyError, match="unheard-of"):
+        documents.fill("<!-- table: unheard-of -->\n<!-- end -->", {})
+
+
+def test_samples_are_left_out_of_what_is_kept() -> None:
+    result = {"rows": [{"seconds": [1.0, 2.0], "median": 1.5}], "seconds": 7}
+    assert documents.without_samples(result) == {"rows": [{"median": 1.5}], "seconds": 7}
+
+
+def test_the_documents_show_the_figures_that_are_kept() -> None:
+    kept = json.loads((documents.steps.ROOT / documents.KEPT).read_text())
+    made = documents.blocks(kept)
+    for name in documents.DOCUMENTS:
+        text = (documents.steps.ROOT / name).read_text()
+        assert documents.fill(text, made) == text, f"{name}: run make publish"
+    assert not any(run["made"]["quick"] for run in kept.values())
