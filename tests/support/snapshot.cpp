@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace slabheap::test {
@@ -12,14 +13,14 @@ void Snapshot::take() {
 }
 
 void Snapshot::restore() const {
-  for (std::size_t i = 0; i < copies_.size(); ++i) std::memcpy(memory_[i].start, copies_[i].data(), memory_[i].bytes);
+  for (std::size_t i = 0; i < copies_.size(); ++i) std::copy(copies_[i].begin(), copies_[i].end(), memory_[i].start);
 }
 
 std::vector<unsigned char*> Snapshot::differences() const {
   std::vector<unsigned char*> found;
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     const Range& range = memory_[i];
-    if (std::memcmp(range.start, copies_[i].data(), range.bytes) == 0) continue;
+    if (std::equal(copies_[i].begin(), copies_[i].end(), range.start)) continue;
     for (std::size_t at = 0; at < range.bytes; ++at) {
       if (range.start[at] != copies_[i][at]) found.push_back(range.start + at);
     }
