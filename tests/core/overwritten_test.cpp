@@ -149,6 +149,10 @@ void attack_all(Attack attack) {
   }
 }
 
+std::size_t below(std::mt19937_64& random, std::size_t limit) {
+  return static_cast<std::size_t>(random() % limit);
+}
+
 }  // namespace
 
 TEST_CASE("validate answers whatever stands in any word of the metadata, and looks at nothing else") {
@@ -160,7 +164,7 @@ TEST_CASE("validate answers whatever stands in any word of the metadata, and loo
     for (std::size_t i = tried % every; i < victim.words().size(); i += every) {
       Word& word = *victim.words()[i];
       const Word before = word;
-      const Word other = *victim.words()[random() % victim.words().size()];
+      const Word other = *victim.words()[below(random, victim.words().size())];
       const Word values[] = {0,
                              ~Word{0},
                              before + 1,
@@ -192,8 +196,8 @@ TEST_CASE("validate answers whatever stands in several words of the metadata at 
     for (std::size_t round = 0; round < rounds; ++round) {
       std::vector<std::pair<Word*, Word>> damaged;
       const std::size_t limit = random() % 2 == 0 ? victim.leading() : victim.words().size();
-      for (std::size_t count = 2 + random() % 3; count > 0; --count) {
-        Word* word = victim.words()[random() % limit];
+      for (std::size_t count = 2 + below(random, 3); count > 0; --count) {
+        Word* word = victim.words()[below(random, limit)];
         damaged.emplace_back(word, *word);
         const auto noise = static_cast<Word>(random());
         const Word values[] = {noise, noise >> random() % 60, *word + noise % 64, *victim.words()[noise % limit]};

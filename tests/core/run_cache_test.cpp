@@ -116,7 +116,7 @@ TEST_CASE("what a request would get is known although runs are kept, at every mo
         blocks[index] = blocks.back();
         blocks.pop_back();
       }
-      const std::size_t largest = heap->stats().largest_free_bytes;
+      const auto largest = static_cast<std::size_t>(heap->stats().largest_free_bytes);
       if (step % 50 == 0) {
         (void)heap->release_kept();
         CHECK(heap->stats().largest_free_bytes == largest);

@@ -1,6 +1,7 @@
 #include "support/picture.hpp"
 
 #include <bit>
+#include <sstream>
 
 namespace slabheap::test {
 namespace {
@@ -16,15 +17,16 @@ bool draw(void* context, const HeapRun* run) {
   const auto* start = static_cast<const char*>(run->start);
   if (drawing.end != nullptr) drawing.text += drawing.end == start ? " " : " | ";
   drawing.end = start + run->bytes;
-  const std::string pages = std::to_string(run->bytes / drawing.page_bytes);
+  const std::size_t pages = run->bytes / drawing.page_bytes;
+  std::ostringstream box;
   if (run->kind == HEAP_RUN_KIND_FREE) {
-    drawing.text += "[free " + pages + "]";
+    box << "[free " << pages << "]";
   } else if (run->kind == HEAP_RUN_KIND_LARGE) {
-    drawing.text += "[large " + pages + "]";
+    box << "[large " << pages << "]";
   } else {
-    drawing.text += "[" + std::to_string(run->block_size) + ": " + std::to_string(std::popcount(run->used)) + "/" +
-                    std::to_string(run->total_blocks) + "]";
+    box << "[" << run->block_size << ": " << std::popcount(run->used) << "/" << run->total_blocks << "]";
   }
+  drawing.text += box.str();
   return true;
 }
 
