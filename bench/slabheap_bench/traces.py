@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import slabheap
-from slabheap.replaying import PRESETS, Result, allocator_label
+from slabheap.replaying import PRESETS
+from slabheap.results import Result, allocator_label
 
 #: Libraries to compare with, where they are installed, and how each is found below the folders of libraries.
 LIBRARIES = ("libmimalloc.so.*", "libjemalloc.so.*", "libtcmalloc_minimal.so.*")
@@ -45,8 +46,8 @@ def version_of(allocator: str) -> str:
 
 def _once(program: Any, allocator: str, samples: int, repeats: int) -> Result:
     if allocator in PRESETS:
-        return slabheap.replay(program, samples=samples, repeats=repeats, preset=allocator)
-    return slabheap.replay(program, allocator, samples=samples, repeats=repeats)
+        return slabheap.replay(program, samples=samples, repeats=repeats, costs=False, preset=allocator)
+    return slabheap.replay(program, allocator, samples=samples, repeats=repeats, costs=False)
 
 
 def replay_all(

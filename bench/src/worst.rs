@@ -100,7 +100,8 @@ pub fn run(operations: usize, command: String, progress: impl Fn(&Shape) + Sync)
     WorstReport { command, machine, operations, shapes: figures }
 }
 
-fn states(shape: &Shape, operations: usize, stepper: Stepper) -> Vec<State> {
+/// Counts some operations in each state that a heap of this shape can be in.
+pub fn states(shape: &Shape, operations: usize, stepper: Stepper) -> Vec<State> {
     let (mut cold, warm) = mixed(shape, operations, stepper);
     cold.merge(first_of_each(shape, stepper));
     let mut states = vec![warm.state("warm"), cold.state("cold")];

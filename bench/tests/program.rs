@@ -46,23 +46,6 @@ fn speed_tells_what_a_peer_cannot_do_by_a_dash() {
 }
 
 #[test]
-fn worst_counts_every_state_of_every_heap() {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("worst.json");
-    text(&bench(&["worst", "--operations", "10", "--json", file.to_str().unwrap()]));
-    let report = json(&file);
-    let heaps = report["shapes"].as_array().expect("there are heaps");
-    assert_eq!(heaps.len(), 24);
-    for heap in heaps {
-        let states = heap["states"].as_array().expect("there are states");
-        assert_eq!(states.len(), if heap["freed_runs"] == "kept" { 5 } else { 4 }, "{heap}");
-        assert!(
-            states.iter().all(|state| state["allocate"]["worst"].as_u64() > Some(10) || state["name"] == "emptying"),
-            "{heap}"
-        );
-    }
-}
-
-#[test]
 fn space_compares_the_peers_that_manage_an_arena() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("space.json");
     let arguments = ["space", "--peers", "slabheap-compact,rlsf,glibc", "--seeds", "2", "--json", file.to_str().unwrap()];

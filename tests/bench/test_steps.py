@@ -1,6 +1,7 @@
 """What a benchmark runs."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,6 @@ def test_commands_are_shown_as_they_can_be_typed_anywhere() -> None:
     assert str(steps.ROOT) not in steps.shown([sys.executable, "-m", "slabheap_bench", program])
 
 
-def test_figures_that_were_not_measured_are_asked_for(tmp_path: steps.Path) -> None:
+def test_figures_that_were_not_measured_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="make bench"):
         steps.load("speed", tmp_path)

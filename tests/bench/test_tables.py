@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from slabheap_bench import documents, tables
+from slabheap_bench import documents, steps, tables
 
 
 def speed_result() -> dict[str, Any]:
@@ -69,9 +69,9 @@ def test_samples_are_left_out_of_what_is_kept() -> None:
 
 
 def test_the_documents_show_the_figures_that_are_kept() -> None:
-    kept = json.loads((documents.steps.ROOT / documents.KEPT).read_text())
+    kept = json.loads((steps.ROOT / documents.KEPT).read_text())
     made = documents.blocks(kept)
     for name in documents.DOCUMENTS:
-        text = (documents.steps.ROOT / name).read_text()
+        text = (steps.ROOT / name).read_text()
         assert documents.fill(text, made) == text, f"{name}: run make publish"
     assert not any(run["made"]["quick"] for run in kept.values())
