@@ -41,9 +41,9 @@ def _circumstances(runs: dict[str, dict[str, Any]]) -> str:
     machine = made[0]["machine"]
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
     dates = sorted({each["date"] for each in made})
-    commits = sorted({each["machine"]["commit"] for each in made})
+    sources = sorted({" and ".join(f"`{folder}` {name}" for folder, name in each["machine"]["sources"].items()) for each in made})
     lines = [
-        f"- {', '.join(dates)}, sources at {', '.join(commits)}",
+        f"- {', '.join(dates)}, git's names of the sources: {'; '.join(sources)}",
         f"- {machine['processor']}, {machine['processors']} processors, {caches}; hypervisor: {machine['hypervisor']}",
         f"- {machine['system']}; {machine['rust']}; {machine['cxx']}; {machine['valgrind']}",
     ]

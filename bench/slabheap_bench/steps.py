@@ -66,8 +66,13 @@ def describe_machine() -> dict[str, Any]:
         "rust": output("rustc", "--version"),
         "cxx": output("c++", "--version").partition("\n")[0],
         "valgrind": output("valgrind", "--version"),
-        "commit": output("git", "describe", "--always", "--dirty"),
+        "sources": {folder: _content(folder, output) for folder in ("core", "capi")},
     }
+
+
+def _content(folder: str, output: Callable[..., str]) -> str:
+    """Git's name of what a folder holds, which outlives commits; with a plus sign if some of it is in none."""
+    return output("git", "rev-parse", f"HEAD:{folder}")[:12] + ("+" if output("git", "status", "--porcelain", "--", folder) else "")
 
 
 def run(step: str, quick: bool) -> None:

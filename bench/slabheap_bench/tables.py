@@ -82,8 +82,17 @@ def speed(result: dict[str, Any], name: str = "speed") -> Table:
     """Nanoseconds of an operation, by peer and workload."""
     workloads = [cell["workload"] for cell in result["peers"][0]["workloads"]]
     rows = [(_label(peer), *(cell.get("median") for cell in peer["workloads"]), peer["geometric_mean"]) for peer in result["peers"]]
-    caption = f"Nanoseconds an operation, the harness's cost included: medians of {result['rounds']} rounds. Less is better."
+    caption = (
+        f"Nanoseconds an operation, the harness's cost included: medians of {result['rounds']} rounds{_spread(result)}. Less is better."
+    )
     return Table(name, caption, ("", *workloads, "mean"), tuple(rows))
+
+
+def _spread(result: dict[str, Any]) -> str:
+    """How far samples scatter, for a caption: what the middle half of them spans, over the median, in the median of all figures."""
+    cells = [cell for peer in result["peers"] for cell in peer["workloads"] if "median" in cell]
+    spans = [(cell["upper"] - cell["lower"]) / cell["median"] for cell in cells]
+    return f", of whose samples the middle half spans {100 * statistics.median(spans):.0f} % of the figure, typically"
 
 
 def space(result: dict[str, Any]) -> Table:

@@ -8,11 +8,15 @@ import pytest
 from slabheap_bench import documents, steps, tables
 
 
+def _quartiles(median: float) -> dict[str, float]:
+    return {"lower": 0.9 * median, "median": median, "upper": 1.2 * median}
+
+
 def speed_result() -> dict[str, Any]:
     """Of two workloads, the second of which one peer cannot do."""
 
     def peer(name: str, version: str, *medians: float | None) -> dict[str, Any]:
-        cells = [{"workload": f"W{index}"} | ({} if median is None else {"median": median}) for index, median in enumerate(medians, 1)]
+        cells = [{"workload": f"W{index}"} | ({} if median is None else _quartiles(median)) for index, median in enumerate(medians, 1)]
         return {"peer": name, "version": version, "geometric_mean": None if None in medians else 3.0, "workloads": cells}
 
     rows = [peer("none", "", 1.0, 2.0), peer("slabheap-classic", "0.1.0", 3.0, 120.25), peer("x", "4.5", 2.0, None)]
@@ -27,6 +31,10 @@ def test_a_table_shows_three_digits_and_a_dash_for_what_cannot_be_done() -> None
         "| slabheap-classic | 3.00 | 120 | 3.00 |\n"
         "| x 4.5 | 2.00 | - | - |"
     )
+
+
+def test_a_table_of_times_says_how_far_they_scatter() -> None:
+    assert "the middle half spans 30 % of the figure" in tables.speed(speed_result()).caption
 
 
 def test_a_table_as_csv_has_every_digit() -> None:
