@@ -79,7 +79,6 @@ bool Heap::is_as_made() const {
   options.classes = classes;
   options.class_count = class_count_;
   options.set_blocks = set_blocks_;
-  options.page_bytes = std::size_t{1} << page_shift_;
   options.pages = pages_.kind();
   options.has_pages = true;
   if (problem_of(options) != nullptr) return false;

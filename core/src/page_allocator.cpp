@@ -130,7 +130,7 @@ bool PageAllocator::files(PageNumber head) const {
 }
 
 bool PageAllocator::holds(std::uint64_t free_runs) const {
-  return with_layer(*this, [&](const auto& layer) { return layer.holds(regions_, free_runs); });
+  return regions_.orders_are_noted() && with_layer(*this, [&](const auto& layer) { return layer.holds(regions_, free_runs); });
 }
 
 }  // namespace slabheap

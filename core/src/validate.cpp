@@ -86,14 +86,13 @@ bool Validator::run_is_sound(const Region& region, PageNumber head, Run& run) {
   return page.kind == PageKind::large && LargeBlocks::head_of(region, last) == head;
 }
 
-/// I4 for the word, I5 for the blocks, and the distances that lead from every page of the set to its head.
+/// I4 for the word, and the distances that lead from every page of the set to its head.
 bool Validator::set_is_sound(const Region& region, Run run) {
   const Page& page = region.page(run.first);
   const Slab& slab = heap_.slabs()[page.class_index];
   const std::uint64_t used = page.word;
   if ((used & ~all_blocks(page.block_count)) != 0) return false;
   const Address start = heap_.regions().address(region, run.first);
-  if ((start & (slab.alignment() - 1)) != 0) return false;
   const std::uint16_t* distances = region.head_distances + (run.first - region.first).count;
   for (std::uint32_t i = 0; i < run.pages.count; ++i) {
     if (distances[i] != i) return false;

@@ -106,6 +106,79 @@ TEST_CASE("validate notices regions that are not where they say, or lie over eac
   }
 }
 
+TEST_CASE("validate notices regions that lie over each other by a byte, and two in one chunk of numbers") {
+  const std::size_t bytes = (std::size_t{1} << 18) + 100;  // of which less than a page is left over
+  const Memory memory{2 * bytes};
+  const auto start = reinterpret_cast<Address>(memory.start());
+  slabheap::Heap* heap = slabheap::Heap::create({start, bytes}, options(Preset::classic), false, 0).heap;
+  REQUIRE(heap != nullptr);
+  REQUIRE(heap->add_memory({start + bytes, bytes}, false, 0) == Status::ok);
+  Region& low = heap->regions().by_address(0);
+  Region& high = heap->regions().by_address(1);
+  const Region before = high;
+  REQUIRE(heap->validate());
+  --high.given.start;
+  CHECK_FALSE(heap->validate());
+  high = before;
+  REQUIRE(heap->validate());
+
+  const MetadataNeed need = PageAllocator::first_need(0, 12, PageLayerKind::buddy);
+  high.first = low.first + Pages{static_cast<std::uint32_t>((high.pages_start - low.pages_start) >> 12)};
+  high.fresh = high.untouched_first = high.first;
+  high.untouched_end = high.end();
+  high.lay_out(&high, need);
+  CHECK_FALSE(heap->validate());
+  high = before;
+  CHECK(heap->validate());
+}
+
+TEST_CASE("validate notices pages that were used although the region says that nobody used them") {
+  CoreHeap heap{64};
+  REQUIRE(heap->allocate(100, 1) != nullptr);
+  REQUIRE(heap->allocate(20000, 1) != nullptr);
+  Region& region = heap->regions().by_address(0);
+  const Region before = region;
+  REQUIRE(before.untouched_first > before.first);
+  for (const PageNumber first :
+       {before.untouched_first - Pages{1}, before.first, before.first - Pages{1}, before.end() + Pages{1}}) {
+    region.untouched_first = first;
+    CHECK_FALSE(heap->validate());
+    region = before;
+  }
+  region.untouched_end = before.end() + Pages{1};
+  CHECK_FALSE(heap->validate());
+  region.untouched_end = before.untouched_first - Pages{1};
+  CHECK_FALSE(heap->validate());
+  region.untouched_end = region.untouched_first = before.first;  // as if all were used
+  CHECK(heap->validate());
+}
+
+TEST_CASE("validate notices what a slab offers although it is in use, beyond the set, or of no set") {
+  CoreHeap heap{8, options(Preset::classic, 0, 16)};
+  REQUIRE(heap->allocate(1024, 1) != nullptr);
+  auto& front = const_cast<SlabFront&>(heap->slab(4).front());
+  const SlabFront before = front;
+  REQUIRE(before.offered == 0b1110);
+  for (const std::uint64_t offered : {0b1111U, 0b11110U}) {
+    front.offered = offered;
+    CHECK_FALSE(heap->validate());
+  }
+  front = before;
+  front.current_start += 1024;
+  CHECK_FALSE(heap->validate());
+  front = before;
+  front.current += 1;
+  CHECK_FALSE(heap->validate());
+  front = before;
+  CHECK(heap->validate());
+  auto& other = const_cast<SlabFront&>(heap->slab(3).front());
+  REQUIRE(heap->slab(3).current() == no_page);
+  other.offered = 1;
+  CHECK_FALSE(heap->validate());
+  other.offered = 0;
+  CHECK(heap->validate());
+}
+
 TEST_CASE("validate notices metadata behind the pages that reaches out of the region") {
   const std::size_t page = 4096;
   const Memory memory{16 * page + 8192};

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <memory>
 #include <random>
 #include <set>
@@ -30,11 +31,18 @@ class Victim {
  public:
   Victim(const Options& options, std::size_t region_count) {
     for (std::size_t i = 0; i < region_count; ++i) memory_.push_back(std::make_unique<Memory>(region_bytes, 64 * i));
+    // So what is between the fields is zero.
+    for (const auto& memory : memory_) std::memset(memory->start(), 0, memory->bytes());
     heap_ = slabheap::Heap::create(span(0), options, false, 0).heap;
     REQUIRE(heap_ != nullptr);
     for (std::size_t i = 1; i < region_count; ++i) REQUIRE(heap_->add_memory(span(i), false, 0) == Status::ok);
-    furnish();
     find_metadata();
+    const std::vector<Word> before = values();
+    furnish();
+    const std::vector<Word> after = values();
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      if (before[i] == after[i] && !is_of_a_page(words_[i])) lasting_.push_back(words_[i]);
+    }
   }
 
   slabheap::Heap& operator*() { return *heap_; }
@@ -44,6 +52,10 @@ class Victim {
   [[nodiscard]] const std::vector<Word*>& links() const { return links_; }
   /// Every other word of the metadata but the pointers of the table of regions, and to it.
   [[nodiscard]] const std::vector<Word*>& words() const { return words_; }
+  /// Those of them that are the table's.
+  [[nodiscard]] const std::vector<Word*>& table() const { return table_; }
+  /// Those of them that are as they were when the heap was made, and not about single pages.
+  [[nodiscard]] const std::vector<Word*>& lasting() const { return lasting_; }
   /// How many of them precede the first descriptor of the first region.
   [[nodiscard]] std::size_t leading() const { return leading_; }
 
@@ -53,6 +65,21 @@ class Victim {
 
  private:
   [[nodiscard]] Span span(std::size_t index) const { return {reinterpret_cast<Address>(memory_[index]->start()), region_bytes}; }
+
+  [[nodiscard]] bool is_of_a_page(const Word* word) const {
+    for (std::uint32_t i = 0; i < heap_->regions().count(); ++i) {
+      const Region& region = heap_->regions().by_address(i);
+      const Span arrays{reinterpret_cast<Address>(region.pages), region.page_count * metadata_per_page};
+      if (arrays.holds(reinterpret_cast<Address>(word))) return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] std::vector<Word> values() const {
+    std::vector<Word> values;
+    for (const Word* word : words_) values.push_back(*word);
+    return values;
+  }
 
   void furnish() {
     std::mt19937 random{5};
@@ -93,7 +120,11 @@ class Victim {
     for (const Word start : tables) {
       const Region& region = *heap_->regions().find(start);
       for (Word* word : words_between(start, start + region.metadata_bytes)) {
-        if (regions.count(*word) == 0) words_.push_back(word);
+        if (regions.count(*word) != 0) continue;
+        words_.push_back(word);
+        // Behind the places of 64 regions.
+        const Word at = reinterpret_cast<Word>(word);
+        if (at >= start + max_regions * sizeof(Word) && at < reinterpret_cast<Word>(&region)) table_.push_back(word);
       }
     }
   }
@@ -122,6 +153,8 @@ class Victim {
   slabheap::Heap* heap_ = nullptr;
   std::vector<Word*> links_;
   std::vector<Word*> words_;
+  std::vector<Word*> table_;
+  std::vector<Word*> lasting_;
   std::size_t leading_ = 0;
 };
 
@@ -205,6 +238,47 @@ TEST_CASE("validate answers whatever stands in several words of the metadata at 
       }
       (void)victim->validate();
       for (; !damaged.empty(); damaged.pop_back()) *damaged.back().first = damaged.back().second;
+    }
+  });
+}
+
+TEST_CASE("validate notices any bit that is lost of what was made for good") {
+  std::size_t tried = 0;
+  attack_all([&](Victim& victim) {
+    std::set<const void*> spared;  // how far pages were used is believed, and that what lies in front of the pages was given
+    for (std::uint32_t i = 0; i < victim->regions().count(); ++i) {
+      spared.insert(&victim->regions().by_address(i).untouched_first);
+      spared.insert(&victim->regions().by_address(i).untouched_end);
+      spared.insert(&victim->regions().by_address(i).given.start);
+    }
+    for (Word* word : victim.lasting()) {
+      if (spared.count(word) != 0) continue;
+      for (Word left = *word; left != 0; left &= left - 1) {
+        const Word bit = left & (~left + 1);
+        const std::size_t offset = static_cast<std::size_t>(reinterpret_cast<Word>(word) - reinterpret_cast<Word>(&*victim));
+        CAPTURE(offset);
+        CAPTURE(bit);
+        *word ^= bit;
+        CHECK_FALSE(victim->validate());
+        *word ^= bit;
+        ++tried;
+      }
+    }
+  });
+  CHECK(tried > 0);
+}
+
+TEST_CASE("validate notices any bit that is flipped in what the table of several regions says of them") {
+  attack_all([](Victim& victim) {
+    if (victim->regions().count() == 1) return;
+    REQUIRE(victim.table().size() >= 32);
+    for (Word* word : victim.table()) {
+      for (Word bit = 1; bit != 0; bit <<= 1) {
+        if (word == victim.table().back() && bit > 0xffff'ffff) break;  // padding
+        *word ^= bit;
+        CHECK_FALSE(victim->validate());
+        *word ^= bit;
+      }
     }
   });
 }

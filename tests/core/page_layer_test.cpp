@@ -1,74 +1,9 @@
-#include <doctest/doctest.h>
-
-#include <algorithm>
-#include <string>
 #include <vector>
 
-#include "slabheap/core/page_allocator.hpp"
-#include "support/memory.hpp"
+#include "page_bench.hpp"
 
 using namespace slabheap;
-using slabheap::test::Memory;
-
-namespace {
-
-/// A page allocator over one region of `count` pages that starts on a multiple of 512 pages, and a picture of it.
-class Bench {
- public:
-  Bench(PageLayerKind kind, std::uint32_t count) : memory_{(std::size_t{count} << 12) + 65536}, pages_{12, kind, false, layer_} {
-    const auto start = reinterpret_cast<Address>(memory_.start());
-    // Metadata behind the pages, so that the first page is as aligned as the memory.
-    const RegionPlan plan{start, count, start + (std::size_t{count} << 12), 65536};
-    const MetadataNeed need = PageAllocator::first_need(0, 12, kind);
-    REQUIRE(pages_.add({start, memory_.bytes()}, plan, need, false, 0) == Status::ok);
-    first_ = pages_.regions().by_address(0).first;
-  }
-
-  PageAllocator& pages() { return pages_; }
-  [[nodiscard]] Run run(std::uint32_t start, std::uint32_t count) const { return {first_ + Pages{start}, {count}}; }
-  /// The index of the run's first page, or -1.
-  int take(std::uint32_t count, std::uint32_t alignment = 1) {
-    const PageNumber head = pages_.take({count}, {alignment});
-    return head == no_page ? -1 : static_cast<int>((head - first_).count);
-  }
-  /// The state of the layer itself, byte by byte.
-  std::byte* layer() { return layer_; }
-  [[nodiscard]] static std::size_t layer_bytes(PageLayerKind kind) {
-    return kind == PageLayerKind::buddy ? sizeof(Buddy) : sizeof(BestFit);
-  }
-  FreeTree& tree() { return *static_cast<FreeTree*>(pages_.regions().by_address(0).layer); }
-  Page& page(std::uint32_t index) { return pages_.regions().by_address(0).pages[index]; }
-  void give(int start, std::uint32_t count) { pages_.give(run(static_cast<std::uint32_t>(start), count)); }
-
-  /// The free runs: "[0+4] [6+2]". Checks each, and that there are no others.
-  std::string picture() {
-    std::string text;
-    std::uint64_t count = 0;
-    const Region& region = pages_.regions().by_address(0);
-    for (PageNumber page = region.first; page < region.run().end();) {
-      if (region.page(page).kind != PageKind::free_run) {
-        page = page + Pages{1};
-        continue;
-      }
-      CHECK(pages_.files(page));
-      ++count;
-      const auto length = static_cast<std::uint32_t>(region.page(page).word);
-      text += (text.empty() ? "[" : " [") + std::to_string((page - first_).count) + "+" + std::to_string(length) + "]";
-      page = page + Pages{length};
-    }
-    CHECK(pages_.holds(count));
-    CHECK_FALSE(pages_.holds(count + 1));
-    return text;
-  }
-
- private:
-  Memory memory_;
-  alignas(std::max_align_t) std::byte layer_[sizeof(BestFit)];
-  PageAllocator pages_;
-  PageNumber first_;
-};
-
-}  // namespace
+using slabheap::test::Bench;
 
 TEST_CASE("buddy: pages that were never handed out are one run, and cut from below") {
   Bench bench{PageLayerKind::buddy, 23};
@@ -286,87 +221,14 @@ TEST_CASE("either layer: a request beyond any region finds nothing") {
   }
 }
 
-TEST_CASE("either layer: the files notice every bit of theirs that is flipped") {
-  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
-    Bench bench{kind, 64};
-    REQUIRE(bench.take(64) == 0);
-    for (const int start : {1, 4, 16, 32}) bench.give(start, static_cast<std::uint32_t>(start) / 2 + 1);
-    const std::string before = bench.picture();
-    const auto runs = static_cast<std::uint64_t>(std::count(before.begin(), before.end(), '['));
-    std::size_t unnoticed = 0;
-    for (std::size_t at = 0; at < Bench::layer_bytes(kind); ++at) {
-      for (unsigned bit = 0; bit < 8; ++bit) {
-        bench.layer()[at] ^= std::byte{1} << bit;
-        if (bench.pages().holds(runs)) ++unnoticed;
-        bench.layer()[at] ^= std::byte{1} << bit;
-      }
-    }
-    CHECK(unnoticed < 8 * alignof(std::uint32_t));  // padding
-    CHECK(bench.picture() == before);
-  }
-}
-
-TEST_CASE("either layer: a run that is filed as longer or shorter than it is, or is none, is noticed") {
-  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
-    Bench bench{kind, 64};
-    REQUIRE(bench.take(64) == 0);
-    bench.give(16, 4);
-    bench.give(32, 16);
-    const PageNumber head = bench.run(16, 4).first;
-    const auto is_sound = [&] { return bench.pages().files(head) && bench.pages().holds(2); };
-    REQUIRE(is_sound());
-    for (const std::uint64_t length :
-         {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{5}, std::uint64_t{8}, std::uint64_t{24}, std::uint64_t{1} << 33}) {
-      bench.page(16).word = length;
-      CHECK_FALSE(is_sound());
-      bench.page(16).word = 4;
-    }
-    bench.page(16).kind = PageKind::large;  // so the walk counts one free run
-    CHECK_FALSE(bench.pages().holds(1));
-    bench.page(16).kind = PageKind::free_run;
-    CHECK(bench.picture() == "[16+4] [32+16]");
-  }
-}
-
-TEST_CASE("best fit: a list of more runs than there are is noticed") {
-  Bench bench{PageLayerKind::best_fit, 64};
-  REQUIRE(bench.take(64) == 0);
-  for (const int start : {16, 32, 48}) bench.give(start, 4);
-  for (std::uint64_t count = 0; count < 6; ++count) CHECK(bench.pages().holds(count) == (count == 3));
-}
-
-TEST_CASE("best fit: a free run whose last page says otherwise is noticed") {
-  Bench bench{PageLayerKind::best_fit, 64};
-  REQUIRE(bench.take(64) == 0);
-  bench.give(16, 4);
-  const PageNumber head = bench.run(16, 4).first;
-  bench.page(19).word = 3;
-  CHECK_FALSE(bench.pages().files(head));
-  bench.page(19) = {4, no_page, PageKind::inner, 0, 0, 0};
-  CHECK_FALSE(bench.pages().files(head));
-  bench.page(19).kind = PageKind::free_end;
-  bench.page(20).kind = PageKind::free_run;
-  CHECK_FALSE(bench.pages().files(head));
-  bench.page(20).kind = PageKind::inner;
-  CHECK(bench.pages().files(head));
-}
-
-TEST_CASE("buddy: a free run of no order, off its alignment, or beside its free buddy is noticed") {
-  Bench bench{PageLayerKind::buddy, 64};
-  REQUIRE(bench.take(64) == 0);
-  bench.give(16, 4);
-  const PageNumber head = bench.run(16, 4).first;
-  for (const std::uint64_t length : {std::uint64_t{0}, std::uint64_t{3}, std::uint64_t{1} << 32, ~std::uint64_t{0}}) {
-    bench.page(16).word = length;
-    CHECK_FALSE(bench.pages().files(head));
-  }
-  bench.page(16).word = 32;
-  CHECK_FALSE(bench.pages().files(head));
-  bench.page(16).word = 4;
-  FreeTree& tree = bench.tree();
-  const TreeNode buddy = tree.node_of(bench.run(20, 4).first, 2);
-  tree.set(buddy, 2);
-  CHECK_FALSE(bench.pages().files(head));
-  tree.clear(buddy, 2);
-  CHECK(bench.picture() == "[16+4]");
+TEST_CASE("best fit: of equal runs the one that came last is taken, and eight of a bin are looked at") {
+  Bench bench{PageLayerKind::best_fit, 4096};
+  REQUIRE(bench.take(4096) == 0);
+  for (const int start : {0, 100, 200}) bench.give(start, 5);
+  CHECK(bench.take(5) == 200);
+  CHECK(bench.take(5) == 100);
+  // Lengths of one bin; the shortest, which came first, is the ninth.
+  for (int i = 0; i < 9; ++i) bench.give(1000 + 200 * i, static_cast<std::uint32_t>(129 + i));
+  CHECK(bench.take(129) == 1201);
+  CHECK(bench.take(129) == 1000);
 }

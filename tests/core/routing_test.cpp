@@ -132,6 +132,44 @@ TEST_CASE("a large block with the layout of the set that its page once belonged 
   CHECK(heap->deallocate(shorter, 64, 1) == Status::ok);
 }
 
+TEST_CASE("who is told of a refused call is told why, and of which block") {
+  static std::vector<std::pair<const void*, Status>> told;
+  told.clear();
+  Options own = options(Preset::classic);
+  own.hooks.refused_free = [](const slabheap::Heap&, const void* block, Status status) { told.emplace_back(block, status); };
+  CoreHeap heap{64, own};
+  auto* const block = static_cast<unsigned char*>(heap->allocate(100, 8));
+  auto* const large = static_cast<unsigned char*>(heap->allocate(8192, 8));
+  const int outside = 0;
+  void* const foreign = const_cast<int*>(&outside);
+
+  std::vector<std::pair<const void*, Status>> expected;
+  for (unsigned char* const live : {block, large}) {
+    const std::size_t size = live == block ? 100 : 8192;
+    CHECK(heap->reallocate(live, size, 3, 10) == nullptr);
+    CHECK(heap->deallocate(live, size, 3) == Status::invalid_argument);
+    CHECK(heap->deallocate(live, size, 0) == Status::invalid_argument);
+    CHECK(heap->reallocate(live, 3 * size, 8, 10) == nullptr);
+    CHECK(heap->deallocate(live, 3 * size, 8) == Status::wrong_layout);
+    CHECK(heap->deallocate(live, size, 1 << 20) == Status::wrong_layout);
+    CHECK(heap->reallocate(live + 1, size, 8, 10) == nullptr);
+    CHECK(heap->free(live + 1) == Status::misaligned);
+    for (const Status status : {Status::invalid_argument, Status::invalid_argument, Status::invalid_argument,
+                                Status::wrong_layout, Status::wrong_layout, Status::wrong_layout}) {
+      expected.emplace_back(live, status);
+    }
+    for (int i = 0; i < 2; ++i) expected.emplace_back(live + 1, Status::misaligned);
+  }
+  CHECK(heap->free(foreign) == Status::not_owned);
+  CHECK(heap->reallocate(foreign, 8, 8, 10) == nullptr);
+  for (int i = 0; i < 2; ++i) expected.emplace_back(foreign, Status::not_owned);
+  CHECK(told == expected);
+  CHECK(heap->stats().rejected_frees == expected.size());
+  CHECK(heap->free(block) == Status::ok);
+  CHECK(heap->free(large) == Status::ok);
+  CHECK(told.size() == expected.size());
+}
+
 TEST_CASE("the presets have these size classes, pages and sets") {
   using Sizes = std::vector<std::size_t>;
   const auto sizes_of = [](const Configuration& of) { return Sizes(of.classes, of.classes + of.class_count); };

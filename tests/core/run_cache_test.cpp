@@ -70,6 +70,59 @@ TEST_CASE("a heap of which half is in use keeps no runs") {
   CHECK(heap.picture() == "[large 32] [free 32]");
 }
 
+TEST_CASE("kept runs are left alone while half of the heap is free, and merged when more is asked for after that") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{256, keeping(preset)};
+    const std::size_t bytes = heap->regions().page_bytes();
+    void* const block = heap->allocate(5 * bytes, 1);
+    void* const guard = heap->allocate(5 * bytes, 1);
+    REQUIRE(heap->free(block) == Status::ok);
+    REQUIRE(heap->allocate(7 * bytes, 1) != nullptr);
+    CHECK(heap->pages().cache().has(5));
+    REQUIRE(heap->allocate(116 * bytes, 1) != nullptr);  // half, now
+    CHECK(heap->pages().cache().has(5));
+    REQUIRE(heap->allocate(7 * bytes, 1) != nullptr);
+    CHECK(heap->pages().cache().empty());
+    CHECK(heap->free(guard) == Status::ok);
+    CHECK(heap->pages().cache().empty());
+    CHECK(heap->validate());
+  }
+}
+
+TEST_CASE("a kept run that is not what it says, or is not kept where it should be, is noticed") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{256, keeping(preset)};
+    const std::size_t bytes = heap->regions().page_bytes();
+    void* blocks[4];
+    for (void*& block : blocks) block = heap->allocate(5 * bytes, 1);
+    for (int i = 0; i < 3; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+    REQUIRE(heap->validate());
+    const Region& region = heap->regions().by_address(0);
+    const auto number_of = [&](const void* block) {
+      return region.first + Pages{static_cast<std::uint32_t>((reinterpret_cast<Address>(block) - region.pages_start) / bytes)};
+    };
+    Page& page = region.page(number_of(blocks[1]));
+    REQUIRE(page.kind == PageKind::kept_run);
+    const Page before = page;
+    std::vector<Page> others(6, before);
+    others[0].kind = PageKind::large;
+    others[1].kind = PageKind::free_run;
+    others[2].word = 4;
+    others[3].next = number_of(blocks[1]);
+    others[4].next = number_of(blocks[3]);
+    others[5].next = {region.end().value + 12345};
+    for (const Page& other : others) {
+      page = other;
+      CHECK_FALSE(heap->validate());
+    }
+    page = before;
+    page.next = no_page;  // one is lost
+    CHECK_FALSE(heap->validate());
+    page = before;
+    CHECK(heap->validate());
+  }
+}
+
 TEST_CASE("a full cache gives up another run for each that it keeps") {
   CoreHeap heap{4096, keeping()};
   std::vector<void*> blocks;
@@ -83,6 +136,32 @@ TEST_CASE("a full cache gives up another run for each that it keeps") {
   CHECK(heap->stats().largest_free_bytes == 4096 * page);
   (void)heap->release_kept();
   CHECK(heap.picture() == "[free 4096]");
+}
+
+TEST_CASE("a trim gives back what is free, and what was given back again once it was in use") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{64, keeping(preset)};
+    const std::size_t bytes = heap->regions().page_bytes();
+    const auto trimmed = [&] {
+      std::size_t sum = 0;
+      heap->trim([&](const Region&, Address, std::size_t count) { sum += count; });
+      CHECK(heap->validate());
+      return sum / bytes;
+    };
+    CHECK(trimmed() == 0);
+    void* const first = heap->allocate(10 * bytes, 1);
+    void* const second = heap->allocate(10 * bytes, 1);
+    REQUIRE(heap->free(first) == Status::ok);
+    CHECK(trimmed() >= 10);
+    CHECK(trimmed() == 0);
+    REQUIRE(heap->free(second) == Status::ok);
+    CHECK(trimmed() >= 10);
+    CHECK(trimmed() == 0);
+    void* const again = heap->allocate(10 * bytes, 1);
+    REQUIRE(heap->free(again) == Status::ok);
+    CHECK(trimmed() >= 10);
+    CHECK(trimmed() == 0);
+  }
 }
 
 TEST_CASE("resetting, trimming and adding memory leave no run kept") {

@@ -1,6 +1,8 @@
 #include "slabheap/core/slab.hpp"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core_heap.hpp"
@@ -156,7 +158,7 @@ TEST_CASE("a set of blocks that fill pages has as many as it aims at") {
 
 TEST_CASE("a snug set is as short as a small tail lets it be, and longer in a heap that has room") {
   CHECK(SetShape::snug(1024, 1000, 10).page_count == 1);
-  CHECK(SetShape::snug(640, 1000, 10).page_count == 2);   // 1.6 blocks a page: two leave 128 bytes
+  CHECK(SetShape::snug(640, 1000, 10).page_count == 2);  // 1.6 blocks a page: two leave 128 bytes
   CHECK(SetShape::snug(1024, 65536, 10).page_count == 32);
   CHECK(SetShape::snug(1024, 1 << 20, 10).page_count == 64);
   CHECK(SetShape::snug(16, 1 << 20, 10).page_count == 1);  // 64 blocks fill a page
@@ -180,6 +182,87 @@ TEST_CASE("a snug slab has short sets at first, and longer ones the more it carv
   CHECK(std::is_sorted(added.begin(), added.end()));
 }
 
+TEST_CASE("the sets of the presets have these pages and blocks") {
+  const auto shapes_of = [](const std::size_t* classes, std::size_t count, std::uint64_t heap_pages) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) {
+      const SetShape least = SetShape::least(classes[i], heap_pages, 10);
+      const SetShape snug = SetShape::snug(classes[i], heap_pages, 10);
+      text += std::to_string(classes[i]) + ":" + std::to_string(least.page_count) + "x" + std::to_string(least.blocks);
+      if (snug != least) text += "-" + std::to_string(snug.page_count) + "x" + std::to_string(snug.blocks);
+      text += " ";
+    }
+    return text;
+  };
+  const std::pair<std::uint64_t, std::string> expected[] = {
+      {200,
+       "16:1x64 20:1x51 24:1x42 32:1x32 40:1x25 48:1x21 64:1x16 80:1x12 96:1x10 128:1x8 160:1x6 192:1x5 "
+       "256:1x4 320:1x3 384:2x5 512:1x2 640:2x3 768:3x4 896:3x3 1024:1x1 1280:3x2 1536:3x2 1792:2x1 "
+       "2048:2x1 2560:3x1 3072:3x1 3584:4x1 4096:4x1 "},
+      {1 << 10,
+       "16:1x64 20:1x51 24:1x42 32:1x32 40:1x25 48:1x21 64:1x16 80:1x12 96:1x10 128:1x8 160:1x6 192:1x5 "
+       "256:1x4 320:1x3 384:2x5 512:1x2 640:2x3 768:3x4 896:7x8 1024:1x1 1280:4x3 1536:3x2 1792:7x4 "
+       "2048:2x1 2560:5x2 3072:3x1 3584:7x2 4096:4x1 "},
+      {1 << 16,
+       "16:1x64 20:1x51 24:1x42 28:1x36 32:1x32-2x64 36:1x28-2x56 40:1x25-2x51 44:1x23-2x46 48:1x21-3x64 "
+       "52:1x19-3x59 56:1x18-3x54 60:1x17-4x64 64:1x16-4x64 72:1x14-4x56 80:1x12-5x64 88:1x11-5x58 "
+       "96:1x10-6x64 104:2x19-6x59 112:1x9-7x64 120:1x8-8x64 128:1x8-8x64 144:1x7-9x64 160:1x6-10x64 "
+       "176:2x11-11x64 192:1x5-12x64 208:3x14-13x64 224:2x9-14x64 240:1x4-15x64 256:1x4-16x64 288:2x7-18x64 "
+       "320:1x3-20x64 352:4x11-22x64 384:2x5-24x64 416:3x7-26x64 448:4x9-28x64 480:1x2-30x64 512:1x2-32x64 "
+       "560:4x7-32x58 608:3x5-32x53 640:2x3-32x51 672:2x3-32x48 720:3x4-32x45 768:3x4-32x42 816:4x5-32x40 "
+       "896:7x8-32x36 960:1x1-32x34 1024:1x1-32x32 1088:8x7-32x30 1168:6x5-32x28 1280:4x3-32x25 "
+       "1360:4x3-32x24 1424:7x5-32x23 1536:3x2-32x21 1696:5x3-32x19 1792:7x4-32x18 2048:2x1-32x16 "
+       "2304:7x3-32x14 2560:5x2-30x12 2720:8x3-32x12 3072:3x1-30x10 3408:7x2-30x9 3584:7x2-32x9 "
+       "4096:4x1-32x8 "},
+  };
+  for (const auto& [heap_pages, shapes] : expected) {
+    const Configuration compact = configuration_of(options(Preset::compact), static_cast<std::size_t>(heap_pages) << 10);
+    CHECK(shapes_of(compact.classes, compact.class_count, heap_pages) == shapes);
+  }
+}
+
+TEST_CASE("while half of the heap is free, a set is used up once a 16th of it is free, and before that another is carved") {
+  CoreHeap heap{16};
+  const std::vector<void*> blocks = allocate(heap, 64, 64);
+  for (std::size_t i = 0; i < 4; ++i) REQUIRE(heap->free(blocks[10 + i]) == Status::ok);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(heap->allocate(64, 1) == blocks[10 + i]);
+  CHECK(heap.picture() == "[64: 64/64] [free 15]");
+  for (std::size_t i = 0; i < 3; ++i) REQUIRE(heap->free(blocks[10 + i]) == Status::ok);
+  REQUIRE(heap->allocate(64, 1) != nullptr);
+  CHECK(heap.picture() == "[64: 61/64] [64: 1/64] [free 14]");
+}
+
+TEST_CASE("when half of the heap is in use, a set is used up before another is carved") {
+  CoreHeap heap{16};
+  const std::vector<void*> blocks = allocate(heap, 64, 64);
+  REQUIRE(heap->allocate(8 * 4096, 1) != nullptr);
+  REQUIRE(heap->free(blocks[10]) == Status::ok);
+  CHECK(heap->allocate(64, 1) == blocks[10]);
+  CHECK(heap.picture() == "[64: 64/64] [free 1] [free 2] [free 4] [large 8]");
+  REQUIRE(heap->allocate(64, 1) != nullptr);
+  CHECK(heap.picture() == "[64: 64/64] [64: 1/64] [free 2] [free 4] [large 8]");
+}
+
+TEST_CASE("every size routes by its front alone to the class that holds it") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{64, options(preset)};
+    std::size_t smallest = 0;
+    for (std::size_t i = 0; i < heap->class_count(); ++i) {
+      const SlabFront& front = heap->slab(i).front();
+      for (std::size_t size = 0; size <= 4097; ++size) {
+        REQUIRE(front.fits(size) == (size >= smallest && size <= front.block_bytes));
+      }
+      for (std::size_t align = 0; align <= 8192; ++align) {
+        REQUIRE(front.serves(align) == (is_power_of_two(align) && align <= heap->slab(i).alignment()));
+      }
+      smallest = front.block_bytes + 1;
+    }
+    const SlabFront none;
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4096}, ~std::size_t{0} - 1})
+      CHECK_FALSE(none.fits(size));
+  }
+}
+
 TEST_CASE("blocks of every class lie inside their set, apart, and as aligned as their size is even") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{4096, options(preset)};
@@ -194,6 +277,23 @@ TEST_CASE("blocks of every class lie inside their set, apart, and as aligned as 
       CHECK(heap->slab(index).used_blocks() == 70);
     }
     CHECK(heap->validate());
+  }
+}
+
+TEST_CASE("what follows the last block of a set is no block, even where it would be the 65th") {
+  const std::size_t classes[] = {500};
+  Options own = options(Preset::classic, 0, 64);
+  own.classes = classes;
+  own.class_count = 1;
+  CoreHeap heap{1024, own};
+  const std::vector<void*> blocks = allocate(heap, 64, 500);
+  CHECK(heap.picture() == "[500: 64/64] [free 1016]");
+  auto* const behind = static_cast<unsigned char*>(blocks[0]) + 32000;
+  REQUIRE(behind == static_cast<unsigned char*>(blocks[63]) + 500);
+  for (std::size_t at = 0; at < 32768 - 32000; ++at) {
+    CHECK(heap->free(behind + at) == Status::not_allocated);
+    CHECK(heap->deallocate(behind + at, 500, 1) == Status::not_allocated);
+    CHECK(heap->block_size(behind + at) == 0);
   }
 }
 

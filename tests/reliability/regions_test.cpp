@@ -197,7 +197,12 @@ TEST_CASE("a region on an odd multiple of 32 GiB, which gives its first page the
     for (std::size_t at = 1; at < 8 * page; at += page / 2) CHECK(heap_free(heap, block + at) == HEAP_STATUS_MISALIGNED);
     for (std::size_t at = 8 * page; at < 16 * page; at += page) CHECK(heap_free(heap, block + at) == HEAP_STATUS_NOT_ALLOCATED);
     CHECK(heap_check(heap) == HEAP_STATUS_OK);
-    CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
+    void* const behind = heap_allocate(heap, 9 * page, 1);
+    CHECK(heap_free(heap, block) == HEAP_STATUS_OK);  // not merged with what is behind it
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    (void)heap_trim(heap);
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    CHECK(heap_free(heap, behind) == HEAP_STATUS_OK);
     CHECK(heap_allocate(heap, page, 2 * chunk) == nullptr);  // its number is a multiple, its address is not
     CHECK(heap_allocate(heap, page, chunk) == (layer == HEAP_PAGE_LAYER_BEST_FIT ? memory : nullptr));
     CHECK(heap_reset(heap) == HEAP_STATUS_OK);

@@ -17,7 +17,10 @@ class BestFit {
  public:
   [[nodiscard]] static std::size_t region_bytes(std::uint32_t /*page_count*/) { return 0; }
   static void begin(Region& /*region*/) {}
-  [[nodiscard]] static bool has_begun(const Region& /*region*/) { return true; }
+  /// What buddies keep of a region stays as it began.
+  [[nodiscard]] static bool has_begun(const Region& region) {
+    return region.fresh == region.end() && region.longest_order == no_order;
+  }
 
   [[nodiscard]] PageNumber take(Regions& regions, Pages pages, Pages alignment);
   void give(Regions& regions, Run run);
