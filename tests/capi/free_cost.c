@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   size_t count = strtoul(argv[2], NULL, 10);
   options.bytes = sizeof(size_t) > 4 ? (size_t)1 << 33 : (size_t)1 << 30;
+  options.freed_runs = HEAP_FREED_RUNS_MERGED;
   options.pages = (HeapPageLayer)strtoul(argv[1], NULL, 10);
   if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) return 2;
 
