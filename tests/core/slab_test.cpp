@@ -1,6 +1,7 @@
 #include "slabheap/core/slab.hpp"
 
 #include <algorithm>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -184,15 +185,15 @@ TEST_CASE("a snug slab has short sets at first, and longer ones the more it carv
 
 TEST_CASE("the sets of the presets have these pages and blocks") {
   const auto shapes_of = [](const std::size_t* classes, std::size_t count, std::uint64_t heap_pages) {
-    std::string text;
+    std::ostringstream text;
     for (std::size_t i = 0; i < count; ++i) {
       const SetShape least = SetShape::least(classes[i], heap_pages, 10);
       const SetShape snug = SetShape::snug(classes[i], heap_pages, 10);
-      text += std::to_string(classes[i]) + ":" + std::to_string(least.page_count) + "x" + std::to_string(least.blocks);
-      if (snug != least) text += "-" + std::to_string(snug.page_count) + "x" + std::to_string(snug.blocks);
-      text += " ";
+      text << classes[i] << ":" << least.page_count << "x" << least.blocks;
+      if (snug != least) text << "-" << snug.page_count << "x" << snug.blocks;
+      text << " ";
     }
-    return text;
+    return text.str();
   };
   const std::pair<std::uint64_t, std::string> expected[] = {
       {200,
