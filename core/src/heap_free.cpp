@@ -128,8 +128,8 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
   return has_layout(place, block, size, align) ? free_at(place) : refuse(block, Status::wrong_layout);
 }
 
-/// Frees a block with a layout that does not route to the slab of this front: with so many bytes more than its smallest request, and
-/// an alignment of one more than `last`.
+/// Frees a block with a layout that does not route to the slab of this front: with so many bytes more than its smallest request,
+/// and an alignment of one more than `last`.
 Status Heap::deallocate_otherwise(void* block, std::size_t excess, std::size_t last, const SlabFront& front) {
   return deallocate_slowly(block, excess + front.smallest, last + 1);
 }

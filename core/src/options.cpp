@@ -5,17 +5,18 @@ namespace {
 
 constexpr std::size_t classic_classes[] = {64, 128, 256, 512, 1024, 2048, 4096};
 
-// Steps of a third of a doubling, and of a quarter above 512 bytes: at most a quarter of a block is wasted on a request of more than
-// 16 bytes, and on one that is a multiple of its alignment.
+// Steps of a third of a doubling, and of a quarter above 512 bytes: at most a quarter of a block is wasted on a request of more
+// than 16 bytes, and on one that is a multiple of its alignment.
 constexpr std::size_t compact_classes[] = {
-    16,  20,  24,  32,  40,  48,  64,   80,   96,   128,  160,  192,  256,  320,
+    16,  20,  24,  32,  40,  48,   64,   80,   96,   128,  160,  192,  256,  320,
     384, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096,
 };
 
-// Eight a doubling, for heaps that have room for so many sets. Above 512 bytes, so many blocks as fill some pages with a small tail.
+// Eight a doubling, for heaps that have room for so many sets. Above 512 bytes, so many blocks as fill some pages with a small
+// tail.
 constexpr std::size_t fine_classes[] = {
-    16,  20,  24,  28,  32,  36,  40,  44,  48,  52,  56,   60,   64,   72,   80,   88,   96,   104,  112,  120,  128,
-    144, 160, 176, 192, 208, 224, 240, 256, 288, 320, 352,  384,  416,  448,  480,  512,  560,  608,  640,  672,  720,
+    16,  20,  24,  28,  32,   36,   40,   44,   48,   52,   56,   60,   64,   72,   80,   88,   96,   104,  112,  120,  128,
+    144, 160, 176, 192, 208,  224,  240,  256,  288,  320,  352,  384,  416,  448,  480,  512,  560,  608,  640,  672,  720,
     768, 816, 896, 960, 1024, 1088, 1168, 1280, 1360, 1424, 1536, 1696, 1792, 2048, 2304, 2560, 2720, 3072, 3408, 3584, 4096,
 };
 constexpr std::size_t fine_heap_bytes = std::size_t{8} << 20;

@@ -43,7 +43,8 @@ std::size_t tail_of(const SetShape& shape, std::size_t block_bytes, unsigned pag
   return (std::size_t{shape.page_count} << page_shift) - shape.blocks * block_bytes;
 }
 
-/// Of the shapes of `from` to `to` pages, in that order, the first whose tail is small, or the one with the smallest for its length.
+/// Of the shapes of `from` to `to` pages, in that order, the first whose tail is small, or the one with the smallest for its
+/// length.
 SetShape first_with_small_tail(std::size_t block_bytes, std::uint32_t from, std::uint32_t to, unsigned page_shift) {
   SetShape best;
   std::size_t best_tail = 0;
@@ -211,8 +212,8 @@ bool Slab::refill(PageAllocator& pages) {
   return true;
 }
 
-/// The shape of the next set. A snug slab has short sets as long as it has few, so that a class that is hardly used costs little; what
-/// it carves again and again becomes longer, and half of that when the heap is not roomy.
+/// The shape of the next set. A snug slab has short sets as long as it has few, so that a class that is hardly used costs little;
+/// what it carves again and again becomes longer, and half of that when the heap is not roomy.
 SetShape Slab::next_shape(const PageAllocator& pages) const {
   const std::uint32_t most = std::uint32_t{most_shape_.page_count} >> (pages.is_roomy() ? 0 : 1);
   const std::uint32_t share = carved_pages_ >> growth_shift;

@@ -132,8 +132,8 @@ bool Validator::slabs_agree() const {
     const bool is_sound = regions.is_sound(slab.list(), tally.to_list, [&](PageNumber set) {
       const Page& page = regions.page(set);
       ++listed;
-      return page.kind == PageKind::set && page.class_index == i && page.word != 0 &&
-             page.word != all_blocks(page.block_count) && set != slab.current();
+      return page.kind == PageKind::set && page.class_index == i && page.word != 0 && page.word != all_blocks(page.block_count) &&
+             set != slab.current();
     });
     if (!is_sound || listed != tally.to_list) return false;
     if (slab.current() == no_page) {

@@ -3,13 +3,13 @@
 // Sources: K. C. Knowlton, "A fast storage allocator", CACM 8(10), 1965; D. E. Knuth, "The Art of Computer Programming" vol. 1,
 // section 2.5. A request that is not a power of two takes a run of the next order and gives the surplus back at once.
 //
-// Which runs are free stands in a tree of bits for each region (see FreeTree). Pages at the end of a region that were never handed
-// out, or came back, are not cut into runs of an order: they are one run of any length, the fresh one, which is cut from below
-// when nothing else is long enough. So a request in a new heap costs the same in a small one and in a large one.
+// Which runs are free stands in a tree of bits for each region (see FreeTree). Pages at the end of a region that were never
+// handed out, or came back, are not cut into runs of an order: they are one run of any length, the fresh one, which is cut from
+// below when nothing else is long enough. So a request in a new heap costs the same in a small one and in a large one.
 //
-// I3 (buddy): a free run that is not fresh is of one order and naturally aligned, no two buddies are both free, and none ends where
-// the fresh run begins. A region has a fresh run, or its `fresh` is its end.
-// Bound: every operation takes a number of steps proportional to the number of orders.
+// I3 (buddy): a free run that is not fresh is of one order and naturally aligned, no two buddies are both free, and none ends
+// where the fresh run begins. A region has a fresh run, or its `fresh` is its end. Bound: every operation takes a number of steps
+// proportional to the number of orders.
 #pragma once
 
 #include "slabheap/core/free_tree.hpp"

@@ -2,7 +2,8 @@
 //
 // Layout of the metadata at the head of the first region, in this order and without gaps that matter:
 //
-//   Heap | SlabFront of no slab, and of each | Slab of each | routing table, a byte each granule | page layer | Region | descriptors
+//   Heap | SlabFront of no slab, and of each | Slab of each | routing table, a byte each granule | page layer | Region |
+//   descriptors
 //
 // Invariants, asserted by `validate`:
 //   I1 every page of a region is exactly one of: free, part of a set, part of a large block; metadata lies outside of the pages

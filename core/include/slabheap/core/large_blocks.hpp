@@ -34,6 +34,7 @@ class LargeBlocks {
   [[nodiscard]] std::uint64_t allocations() const { return allocations_; }
   [[nodiscard]] std::uint64_t deallocations() const { return deallocations_; }
   [[nodiscard]] std::uint64_t live() const { return allocations_ - deallocations_; }
+
  private:
   static void leave_hints(Region& region, Run run);
 

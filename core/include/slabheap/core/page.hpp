@@ -21,7 +21,8 @@ enum class PageKind : std::uint8_t {
 };
 
 struct Page {
-  /// set: its blocks in use, one bit each (see Slab) · free_run, free_end, kept_run, kept_end, large: the run's length in pages · hint: number of a head
+  /// set: its blocks in use, one bit each (see Slab) · free_run, free_end, kept_run, kept_end, large: the run's length in pages ·
+  /// hint: number of a head
   std::uint64_t word;
   /// The next page on the list that this one is on; the previous one stands in the region's `previous`.
   PageNumber next;

@@ -24,8 +24,8 @@ struct Span {
 
 /// What decides how much metadata a region takes.
 struct MetadataNeed {
-  std::size_t extra;                               ///< in front of the region's own
-  unsigned page_shift;                             ///< log2 of the bytes of a page
+  std::size_t extra;                                ///< in front of the region's own
+  unsigned page_shift;                              ///< log2 of the bytes of a page
   std::size_t (*layer_bytes)(std::uint32_t pages);  ///< of the page layer: no more for fewer pages
 
   [[nodiscard]] std::size_t bytes(std::size_t page_count) const;
@@ -50,7 +50,8 @@ struct Region {
   Page* pages;                    ///< a descriptor for each page
   std::uint16_t* head_distances;  ///< pages back to the head of the set that holds the page; a hint where no set does
 
-  // Where page 0 and its descriptor would be, so that a number is all it takes to find a page. They may lie outside of all memory.
+  // Where page 0 and its descriptor would be, so that a number is all it takes to find a page. They may lie outside of all
+  // memory.
   Address zeroth_address;
   Address zeroth_descriptor;
 
@@ -62,7 +63,8 @@ struct Region {
   std::uint32_t tag;           ///< the owner's; the heap carries it and does not read it
   void* layer;                 ///< what the page layer keeps of this region
   PageNumber fresh;            ///< the page layer's: see Buddy
-  std::uint8_t longest_order;  ///< log2 of the longest aligned run that is free, `no_order` if there is none; kept by the buddy only
+  std::uint8_t
+      longest_order;  ///< log2 of the longest aligned run that is free, `no_order` if there is none; kept by the buddy only
   Span given;
   std::size_t metadata_bytes;
 
@@ -99,8 +101,8 @@ class Regions {
 
   /// Bytes in front of the metadata of the next region that the table of several regions takes: of the second's.
   [[nodiscard]] std::size_t table_bytes() const { return count_ == 1 ? sizeof(Table) : 0; }
-  /// Makes a region of `span` as planned for `need` and numbers its pages. Writes every byte of the metadata but the extra unless it
-  /// `is_zero` already. Refuses overlap and exhaustion of numbers without touching the span.
+  /// Makes a region of `span` as planned for `need` and numbers its pages. Writes every byte of the metadata but the extra unless
+  /// it `is_zero` already. Refuses overlap and exhaustion of numbers without touching the span.
   [[nodiscard]] Status add(Span span, const RegionPlan& plan, const MetadataNeed& need, bool is_zero, std::uint32_t tag);
 
   [[nodiscard]] std::uint32_t count() const { return count_; }

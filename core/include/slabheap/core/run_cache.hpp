@@ -1,5 +1,6 @@
-// Runs that were given back a moment ago, kept by their length, so that the next request for as many pages need not cut up what has
-// just been merged. They are free: nothing but the page layer does not know them yet. All of them are given up before a request fails.
+// Runs that were given back a moment ago, kept by their length, so that the next request for as many pages need not cut up what
+// has just been merged. They are free: nothing but the page layer does not know them yet. All of them are given up before a
+// request fails.
 //
 // Bound: constant, and so is the number of runs. Of a full cache, one run makes room, of each length in turn.
 #pragma once

@@ -8,14 +8,15 @@
 // An empty set that is not current goes back to the page layer; an empty current one is kept back, one a slab, until something
 // else has a free block to offer or the heap wants its pages.
 //
-// The free blocks of the current set are offered all at once, and handed out from a word beside the slab: so a block that is freed
-// is not the next one allocated, and neither has to wait for the other. What is freed meanwhile is offered when nothing is left.
+// The free blocks of the current set are offered all at once, and handed out from a word beside the slab: so a block that is
+// freed is not the next one allocated, and neither has to wait for the other. What is freed meanwhile is offered when nothing is
+// left.
 //
 // Freeing goes by the front that the set names. A set that is left full names no front; so its next free takes the slow path,
 // which lists it.
 //
-// I4: a set's word has no bit beyond its blocks; only free blocks of the current set are offered; a set is listed if and only if it
-// has a used and a free block and is not current; an empty set is current; a set names its slab's front if and only if it is
+// I4: a set's word has no bit beyond its blocks; only free blocks of the current set are offered; a set is listed if and only if
+// it has a used and a free block and is not current; an empty set is current; a set names its slab's front if and only if it is
 // current or listed.
 #pragma once
 
@@ -34,8 +35,8 @@ struct SetShape {
 
   /// As many blocks as fit into so many pages, at most 64, in as few pages as hold them. No block fits: no blocks.
   [[nodiscard]] static SetShape fit(std::size_t block_bytes, Pages pages, unsigned page_shift);
-  /// The shape that the sets of a class aim at in a heap of so many pages: of `set_blocks` blocks. A set takes no more than a 64th of
-  /// the heap, unless a block needs more.
+  /// The shape that the sets of a class aim at in a heap of so many pages: of `set_blocks` blocks. A set takes no more than a
+  /// 64th of the heap, unless a block needs more.
   [[nodiscard]] static SetShape full(std::size_t block_bytes, std::size_t set_blocks, std::uint64_t heap_pages,
                                      unsigned page_shift);
   /// The shortest whose tail is small, of those that are not much longer than a block.
@@ -51,9 +52,9 @@ struct SetShape {
 
 /// What the fast paths touch of a slab: one cache line.
 struct alignas(64) SlabFront {
-  std::uint64_t offered = 0;               // blocks of the current set to hand out, one bit each
-  Page* current = nullptr;                 // the current set
-  Address current_start = 0;               // the address of its first block
+  std::uint64_t offered = 0;  // blocks of the current set to hand out, one bit each
+  Page* current = nullptr;    // the current set
+  Address current_start = 0;  // the address of its first block
   std::uint32_t block_bytes = 0;
   std::uint32_t alignment = 1;             // of every block
   std::size_t smallest = ~std::size_t{0};  // the least request that routes here by size alone
