@@ -33,6 +33,12 @@ def without_samples(value: Any) -> Any:
     return [without_samples(item) for item in value] if isinstance(value, list) else value
 
 
+def kept(run: dict[str, Any]) -> dict[str, Any]:
+    """What the documents need of a run. The command and the machine, as the Rust program tells them, are told beside its figures, too."""
+    result = {key: value for key, value in without_samples(run["result"]).items() if key not in ("command", "machine")}
+    return {"made": run["made"], "result": result}
+
+
 def _circumstances(runs: dict[str, dict[str, Any]]) -> str:
     """When, how and on what, in Markdown: what all steps share once, and what each ran."""
     made = [run["made"] for run in runs.values()]
@@ -87,7 +93,7 @@ def write_report() -> None:
 
 def publish() -> None:
     """Puts what was measured into the documents, and keeps the figures and pictures beside them."""
-    runs = {step: without_samples(run) for step, run in measured().items()}
+    runs = {step: kept(run) for step, run in measured().items()}
     (steps.ROOT / KEPT).write_text(json.dumps(runs, separators=(",", ":")).replace('},{"', '},\n{"') + "\n")
     write_documents(runs)
     for name in SHOWN:

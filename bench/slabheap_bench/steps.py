@@ -27,7 +27,8 @@ TIMED = {"speed": True, "hurtful": True, "space": False, "traces": True, "worst"
 
 def commands(step: str, quick: bool) -> list[str]:
     """What a step runs. Quick ones show that everything works, and no figures worth having."""
-    program, out = str(PROGRAM), str(FOLDER / f"{step}.json")
+    # Relative, since programs write their command lines into their figures.
+    program, out = (str(path.relative_to(ROOT)) for path in (PROGRAM, FOLDER / f"{step}.json"))
     own = [sys.executable, "-m", "slabheap_bench", step, "--output", out]
     return {
         "speed": [program, "speed", "--json", out, *(["--rounds", "1"] if quick else [])],

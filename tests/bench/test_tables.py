@@ -76,6 +76,11 @@ def test_samples_are_left_out_of_what_is_kept() -> None:
     assert documents.without_samples(result) == {"rows": [{"median": 1.5}], "seconds": 7}
 
 
+def test_what_is_kept_tells_the_machine_and_the_command_once() -> None:
+    run = {"made": {"machine": {"processors": 2}}, "result": {"command": "bench", "machine": {}, "rows": [{"samples": [1], "mean": 1}]}}
+    assert documents.kept(run) == {"made": {"machine": {"processors": 2}}, "result": {"rows": [{"mean": 1}]}}
+
+
 def test_the_documents_show_the_figures_that_are_kept() -> None:
     kept = json.loads((steps.ROOT / documents.KEPT).read_text())
     made = documents.blocks(kept)
