@@ -69,8 +69,8 @@ void Heap::make_slabs(const Configuration& configuration) {
 /// Whether all that was made for good, in front of the first region and in it, is as it was. Until then, validation trusts no
 /// more than the pointers to the regions.
 bool Heap::is_as_made() const {
-  const Address heap = reinterpret_cast<Address>(this);
-  const Address slabs_end = reinterpret_cast<Address>(slabs() + class_count_);
+  const auto heap = reinterpret_cast<Address>(this);
+  const auto slabs_end = reinterpret_cast<Address>(slabs() + class_count_);
   if (class_count_ > max_classes || page_shift_ > max_page_shift || slabs_end > reinterpret_cast<Address>(regions().first()))
     return false;
   std::size_t classes[max_classes];

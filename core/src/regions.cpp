@@ -74,9 +74,9 @@ RegionPlan plan_pages_first(Span span, const MetadataNeed& need) {
 
 /// The distances of most sets, so that they are copied and not counted.
 struct FirstDistances {
-  std::uint16_t values[64];
+  std::uint16_t values[64]{};
 
-  constexpr FirstDistances() : values{} {
+  constexpr FirstDistances() {
     for (std::uint16_t i = 0; i < 64; ++i) values[i] = i;
   }
 };
@@ -224,7 +224,7 @@ bool Regions::orders_are_noted() const {
 
 /// Up to how many pages numbers are congruent to addresses: a chunk at least, so that an alignment beyond the region's size is
 /// seen for what it is.
-std::uint64_t Regions::congruence_of(std::uint32_t page_count) const {
+std::uint64_t Regions::congruence_of(std::uint32_t page_count) {
   const std::uint64_t chunk_pages = std::uint64_t{1} << chunk_shift;
   const std::uint64_t region_pages = std::uint64_t{1} << order_for({page_count});
   return region_pages > chunk_pages ? region_pages : chunk_pages;

@@ -178,7 +178,7 @@ void Slab::list(PageAllocator& pages, PageNumber set) {
 }
 
 /// Whether a listed set has enough free blocks to be turned to, although there is room for another set.
-bool Slab::has_enough(const PageAllocator& pages, PageNumber set) const {
+bool Slab::has_enough(const PageAllocator& pages, PageNumber set) {
   if (set == no_page) return false;
   const Page& page = pages.regions().page(set);
   return bit_count(page.word) + enough_of(page) <= page.block_count;

@@ -254,7 +254,7 @@ TEST_CASE("validate notices a set that is longer than what follows it, off its a
   Region& region = heap->regions().by_address(0);
   void* block = nullptr;
   while (void* next = heap->allocate(8192, 1)) block = next;
-  const std::uint32_t last = static_cast<std::uint32_t>((reinterpret_cast<Address>(block) - region.pages_start) / 4096);
+  const auto last = static_cast<std::uint32_t>((reinterpret_cast<Address>(block) - region.pages_start) / 4096);
   REQUIRE(last == 62);
   region.pages[last].block_count = 64;
   CHECK_FALSE(heap->validate());

@@ -31,7 +31,7 @@ class Trial {
   }
   void flip(std::uint32_t head, unsigned order) {
     const TreeNode node = tree_->node_of({head}, order);
-    CHECK(tree_->has(node) == (free_.count({order, head}) != 0));
+    CHECK(tree_->has(node) == free_.contains({order, head}));
     if (free_.erase({order, head}) != 0) {
       tree_->clear(node, order);
     } else {

@@ -109,9 +109,9 @@ class Victim {
     // Of the heap's own region, what precedes the descriptors comes first.
     const Word own = start_of(first);
     for (Word* word : words_between(own, reinterpret_cast<Word>(first.pages))) {
-      if (regions.count(*word) != 0) {
+      if (regions.contains(*word)) {
         links_.push_back(word);
-      } else if (tables.count(*word) == 0) {
+      } else if (!tables.contains(*word)) {
         words_.push_back(word);
       }
     }
@@ -121,7 +121,7 @@ class Victim {
       const Region& region = *heap_->regions().find(start);
       if (start != reinterpret_cast<Word>(&region)) table_ = reinterpret_cast<unsigned char*>(start) + max_regions * sizeof(Word);
       for (Word* word : words_between(start, start + region.metadata_bytes)) {
-        if (regions.count(*word) == 0) words_.push_back(word);
+        if (!regions.contains(*word)) words_.push_back(word);
       }
     }
   }
@@ -247,10 +247,10 @@ TEST_CASE("validate notices any bit that is lost of what was made for good") {
       spared.insert(&victim->regions().by_address(i).given.start);
     }
     for (Word* word : victim.lasting()) {
-      if (spared.count(word) != 0) continue;
+      if (spared.contains(word)) continue;
       for (Word left = *word; left != 0; left &= left - 1) {
         const Word bit = left & (~left + 1);
-        const std::size_t offset = static_cast<std::size_t>(reinterpret_cast<Word>(word) - reinterpret_cast<Word>(&*victim));
+        const auto offset = static_cast<std::size_t>(reinterpret_cast<Word>(word) - reinterpret_cast<Word>(&*victim));
         CAPTURE(offset);
         CAPTURE(bit);
         *word ^= bit;

@@ -184,7 +184,7 @@ class Regions {
     std::uint32_t orders;                     // bit k: with_longest[k] is not zero
   };
 
-  [[nodiscard]] std::uint64_t congruence_of(std::uint32_t page_count) const;
+  [[nodiscard]] static std::uint64_t congruence_of(std::uint32_t page_count);
   [[nodiscard]] PageNumber number_for(Address pages, std::uint32_t page_count) const;
   [[nodiscard]] bool is_sound(const Region& region, const MetadataNeed& need) const;
   [[nodiscard]] bool numbers_are_owned() const;

@@ -63,6 +63,7 @@ inline PageNumber RunCache::take(const Regions& regions, Pages pages) {
   const PageNumber head = first_[bin];
   const PageNumber next = regions.page(head).next;
   first_[bin] = next;
+  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a run has a page at least
   if (next == no_page) filled_ &= ~(std::uint64_t{1} << bin);
   room_ += cost_of(pages.count);
   return head;

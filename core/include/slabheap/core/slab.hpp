@@ -77,7 +77,8 @@ static_assert(sizeof(SlabFront) == 64, "fronts are found by a shift");
   const std::uint64_t left = blocks & (blocks - 1);
   offered = left;
   current->word |= blocks ^ left;
-  return reinterpret_cast<void*>(current_start + static_cast<std::uint32_t>(std::countr_zero(blocks)) * block_bytes);
+  const std::uint32_t within = static_cast<std::uint32_t>(std::countr_zero(blocks)) * block_bytes;
+  return reinterpret_cast<void*>(current_start + within);
 }
 
 class Slab {
@@ -129,7 +130,7 @@ class Slab {
   void make_current(const PageAllocator& pages, PageNumber set);
   void leave_current(PageAllocator& pages);
   void drop_current();
-  [[nodiscard]] bool has_enough(const PageAllocator& pages, PageNumber set) const;
+  [[nodiscard]] static bool has_enough(const PageAllocator& pages, PageNumber set);
   [[nodiscard]] PageNumber take_listed(PageAllocator& pages);
   void list(PageAllocator& pages, PageNumber set);
   [[nodiscard]] SetShape next_shape(const PageAllocator& pages) const;
