@@ -13,10 +13,10 @@ namespace slabheap::test {
 /// A page allocator over one region of `count` pages that starts on a multiple of 512 pages, and a picture of it.
 class Bench {
  public:
-  Bench(PageLayerKind kind, std::uint32_t count) : memory_{(std::size_t{count} << 12) + 65536}, pages_{12, kind, false, layer_} {
+  Bench(PageLayerKind kind, std::uint32_t count) : memory_{(std::size_t{count} << 12) + room_for(count)}, pages_{12, kind, false, layer_} {
     const auto start = reinterpret_cast<Address>(memory_.start());
     // Metadata behind the pages, so that the first page is as aligned as the memory.
-    const RegionPlan plan{start, count, start + (std::size_t{count} << 12), 65536};
+    const RegionPlan plan{start, count, start + (std::size_t{count} << 12), room_for(count)};
     const MetadataNeed need = PageAllocator::first_need(0, 12, kind);
     REQUIRE(pages_.add({start, memory_.bytes()}, plan, need, false, 0) == Status::ok);
     first_ = pages_.regions().by_address(0).first;
@@ -60,6 +60,9 @@ class Bench {
   }
 
  private:
+  /// Bytes that are more than enough for the metadata of so many pages.
+  [[nodiscard]] static std::size_t room_for(std::uint32_t count) { return 65536 + count * 2 * metadata_per_page; }
+
   Memory memory_;
   alignas(std::max_align_t) std::byte layer_[sizeof(BestFit)];
   PageAllocator pages_;
