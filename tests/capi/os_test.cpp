@@ -29,6 +29,16 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
+/// A heap that ends the process on an invalid free; for a child, which exits with 1 if there is none.
+Heap* aborting_heap() {
+  HeapOptions options = heap_options_default();
+  options.bytes = 1 << 20;
+  options.invalid_free = HEAP_INVALID_FREE_ABORT;
+  Heap* heap = nullptr;
+  if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) _exit(1);
+  return heap;
+}
+
 }  // namespace
 
 #if SIZE_MAX > 0xffffffff
@@ -196,11 +206,7 @@ TEST_CASE("a destroyed heap's mappings are gone") {
 
 TEST_CASE("a heap that is to abort on an invalid free says why and does") {
   const Outcome outcome = outcome_of([] {
-    HeapOptions options = heap_options_default();
-    options.bytes = 1 << 20;
-    options.invalid_free = HEAP_INVALID_FREE_ABORT;
-    Heap* heap = nullptr;
-    if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) _exit(1);
+    Heap* heap = aborting_heap();
     void* block = heap_allocate(heap, 100, 8);
     if (heap_free(heap, block) != HEAP_STATUS_OK || heap_free(heap, nullptr) != HEAP_STATUS_OK) _exit(2);
     (void)heap_free(heap, block);
@@ -213,13 +219,9 @@ TEST_CASE("a heap that is to abort on an invalid free says why and does") {
 
 TEST_CASE("a heap that is to abort does so even if nobody can be told") {
   const Outcome outcome = outcome_of([] {
-    HeapOptions options = heap_options_default();
-    options.bytes = 1 << 20;
-    options.invalid_free = HEAP_INVALID_FREE_ABORT;
-    Heap* heap = nullptr;
-    if (heap_new_with(&options, &heap) != HEAP_STATUS_OK) _exit(1);
+    Heap* heap = aborting_heap();
     close(STDERR_FILENO);
-    (void)heap_free(heap, &options);
+    (void)heap_free(heap, &heap);
   });
   CHECK(WIFSIGNALED(outcome.status));
   CHECK(WTERMSIG(outcome.status) == SIGABRT);

@@ -124,15 +124,19 @@ TracePath = Annotated[Path, typer.Argument(help="A trace of any format; - for st
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
 Repeats = Annotated[int, typer.Option(help="Timed replays; the median counts. 0 leaves times out.", min=0)]
 Costs = Annotated[bool, typer.Option(help="Time each call in one replay more, for percentiles.")]
-Allocators = Annotated[
-    list[str] | None,
-    typer.Option(
+
+
+def allocators_option(unless_given: str) -> Any:
+    """The option that names allocators; `unless_given` says which there are without it."""
+    return typer.Option(
         "--allocator",
         "-a",
-        help="classic, compact, system, or the path of a shared library with malloc. Repeatable; the first three unless given.",
+        help=f"classic, compact, system, or the path of a shared library with malloc. Repeatable; {unless_given} unless given.",
         autocompletion=lambda: ["classic", "compact", "system"],
-    ),
-]
+    )
+
+
+Allocators = Annotated[list[str] | None, allocators_option("the first three")]
 HeapBytes = Annotated[
     int | None,
     typer.Option("--bytes", parser=byte_count, metavar="BYTES", help="Bytes of the heap, as 64M; eight times the peak unless given."),

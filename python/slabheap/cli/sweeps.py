@@ -19,6 +19,7 @@ from slabheap.cli.app import (
     PageBytes,
     PresetName,
     TracePath,
+    allocators_option,
     app,
     byte_count,
     class_list,
@@ -115,15 +116,7 @@ def _print_rows(frame: pd.DataFrame) -> None:
 def sweep(
     trace: TracePath,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep the rows in this Parquet file, and go on from it.")] = None,
-    allocators: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allocator",
-            "-a",
-            help="classic, compact, system, or the path of a shared library with malloc. Repeatable; slabheap unless given.",
-            autocompletion=lambda: ["classic", "compact", "system"],
-        ),
-    ] = None,
+    allocators: Annotated[list[str] | None, allocators_option("slabheap")] = None,
     preset: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="classic, compact.")] = None,
     classes: Annotated[list[str] | None, typer.Option(help="Block sizes of one list, as 64,128,256. Repeatable.")] = None,
     set_blocks: Annotated[list[str] | None, typer.Option(metavar="N,...", help="Blocks that a set aims at.")] = None,

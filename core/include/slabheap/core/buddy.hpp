@@ -8,8 +8,9 @@
 // below when nothing else is long enough. So a request in a new heap costs the same in a small one and in a large one.
 //
 // I3 (buddy): a free run that is not fresh is of one order and naturally aligned, no two buddies are both free, and none ends
-// where the fresh run begins. A region has a fresh run, or its `fresh` is its end. Bound: every operation takes a number of steps
-// proportional to the number of orders.
+// where the fresh run begins. A region has a fresh run, or its `fresh` is its end.
+//
+// Bound: every operation takes a number of steps proportional to the number of orders.
 #pragma once
 
 #include "slabheap/core/free_tree.hpp"

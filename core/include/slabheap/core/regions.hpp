@@ -63,8 +63,8 @@ struct Region {
   std::uint32_t tag;           ///< the owner's; the heap carries it and does not read it
   void* layer;                 ///< what the page layer keeps of this region
   PageNumber fresh;            ///< the page layer's: see Buddy
-  std::uint8_t
-      longest_order;  ///< log2 of the longest aligned run that is free, `no_order` if there is none; kept by the buddy only
+  /// log2 of the longest aligned run that is free, `no_order` if there is none; kept by the buddy only
+  std::uint8_t longest_order;
   Span given;
   std::size_t metadata_bytes;
 
