@@ -53,7 +53,7 @@ def main() -> None:
     allocators = [part for name in ("classic", "compact", "system", *installed()) for part in ("-a", name)]
     run("compare", trace, *allocators, "--plot", made["comparison.png"], "--timeline", made["held.png"])
     run("replay", trace, "--timeline", made["timeline.png"], "--map", made["pages.png"])
-    run("plot", "strip", trace, "--preset", "compact", "-o", made["strip.png"])
+    run("plot", "strip", trace, "--preset", "compact", "--bytes", "24M", "-o", made["strip.png"])
     run("plot", "classes", trace, "-o", made["classes.png"])
     run("plot", "lifetimes", trace, "-o", made["lifetimes.png"])
     run("plot", "animation", trace, "--frames", "30", "-o", made["pages.gif"])
