@@ -91,7 +91,6 @@ bool FreeTree::is_for(Run pages) const {
 }
 
 bool FreeTree::sums_up() const {
-  if ((words()[0] & 1) != 0) return false;  // there is no node 0
   for (unsigned level = 1; level <= root_level(depth_); ++level) {
     const std::uint64_t* below = words() + level_starts_[level - 1];
     const std::uint64_t count = size_of(level - 1);

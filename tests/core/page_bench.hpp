@@ -29,11 +29,13 @@ class Bench {
     const PageNumber head = pages_.take({count}, {alignment});
     return head == no_page ? -1 : static_cast<int>((head - first_).count);
   }
-  /// The state of the layer itself, byte by byte.
-  std::byte* layer() { return layer_; }
-  [[nodiscard]] static std::size_t layer_bytes(PageLayerKind kind) {
-    return kind == PageLayerKind::buddy ? sizeof(Buddy) : sizeof(BestFit);
+  /// Where the layer files runs: the words of the buddy's tree, or all that best fit has.
+  std::byte* files() { return kind() == PageLayerKind::buddy ? reinterpret_cast<std::byte*>(&tree() + 1) : layer_; }
+  [[nodiscard]] std::size_t files_bytes() const {
+    const std::uint32_t pages = pages_.regions().by_address(0).page_count;
+    return kind() == PageLayerKind::buddy ? FreeTree::bytes_for(pages) - sizeof(FreeTree) : sizeof(BestFit);
   }
+  [[nodiscard]] PageLayerKind kind() const { return pages_.kind(); }
   FreeTree& tree() { return *static_cast<FreeTree*>(pages_.regions().by_address(0).layer); }
   Page& page(std::uint32_t index) { return pages_.regions().by_address(0).pages[index]; }
   void give(int start, std::uint32_t count) { pages_.give(run(static_cast<std::uint32_t>(start), count)); }

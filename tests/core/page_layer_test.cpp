@@ -200,6 +200,19 @@ TEST_CASE("either layer: the peak is the most pages in use at once") {
   }
 }
 
+TEST_CASE("either layer: there is room as long as less than half of the pages are in use") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    for (const std::uint32_t count : {64U, 65U}) {
+      Bench bench{kind, count};
+      for (std::uint32_t used = 0; used < count; ++used) {
+        CHECK(bench.pages().is_roomy() == (2 * used < count));
+        REQUIRE(bench.take(1) >= 0);
+      }
+      CHECK_FALSE(bench.pages().is_roomy());
+    }
+  }
+}
+
 TEST_CASE("either layer: the longest run is what a request can get") {
   for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
     Bench bench{kind, 100};

@@ -123,6 +123,65 @@ TEST_CASE("a kept run that is not what it says, or is not kept where it should b
   }
 }
 
+TEST_CASE("no more than a quarter of the heap is kept, and no run of more than 64 pages") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{4096, keeping(preset)};
+    const std::size_t bytes = heap->regions().page_bytes();
+    const auto kept_pages = [&] {
+      std::size_t pages = 0;
+      heap->pages().cache().for_each(heap->regions(), [&](Run run) { pages += run.pages.count; });
+      return pages;
+    };
+    void* const longer = heap->allocate(65 * bytes, 1);
+    std::vector<void*> blocks;
+    for (int i = 0; i < 30; ++i) blocks.push_back(heap->allocate(64 * bytes, 1));
+    for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+    CHECK(kept_pages() <= 1024);
+    CHECK(kept_pages() >= 1024 - 2 * 64);
+    const std::size_t before = kept_pages();
+    REQUIRE(heap->free(longer) == Status::ok);
+    CHECK(kept_pages() == before);
+    CHECK(heap->validate());
+  }
+}
+
+TEST_CASE("a cache does not hold other runs than those it has, nor in other places") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{256, keeping(preset)};
+    const std::size_t bytes = heap->regions().page_bytes();
+    void* blocks[4];
+    for (void*& block : blocks) block = heap->allocate(5 * bytes, 1);
+    for (int i = 0; i < 3; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+    const Regions& regions = heap->regions();
+    const RunCache& cache = heap->pages().cache();
+    for (std::uint64_t runs = 0; runs < 6; ++runs) {
+      for (const std::uint64_t pages : {0U, 5U, 10U, 15U, 20U})
+        CHECK(cache.holds(regions, runs, pages) == (runs == 3 && pages == 15));
+    }
+    const Region& region = regions.by_address(0);
+    const auto offset = (reinterpret_cast<Address>(blocks[0]) - region.pages_start) / bytes;
+    Page& first = region.page(region.first + Pages{static_cast<std::uint32_t>(offset)});
+    REQUIRE(first.next == no_page);  // the one kept first is the last of the list
+    const Page before = first;
+    first.kind = PageKind::large;
+    CHECK_FALSE(cache.holds(regions, 3, 15));
+    first = before;
+    first.word = 6;
+    CHECK_FALSE(cache.holds(regions, 3, 15));
+    first = before;
+    CHECK(cache.holds(regions, 3, 15));
+    // A run that no buddy allocator hands out, in the place of the last.
+    const auto other = region.first + Pages{static_cast<std::uint32_t>(offset) + 1};
+    const auto second = (reinterpret_cast<Address>(blocks[1]) - region.pages_start) / bytes;
+    region.page(other) = before;
+    region.page(region.first + Pages{static_cast<std::uint32_t>(second)}).next = other;
+    CHECK(cache.holds(regions, 3, 15) == (preset == Preset::compact));
+    region.page(region.first + Pages{static_cast<std::uint32_t>(second)}).next =
+        region.first + Pages{static_cast<std::uint32_t>(offset)};
+    CHECK(cache.holds(regions, 3, 15));
+  }
+}
+
 TEST_CASE("a full cache gives up another run for each that it keeps") {
   CoreHeap heap{4096, keeping()};
   std::vector<void*> blocks;

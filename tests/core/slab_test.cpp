@@ -222,6 +222,44 @@ TEST_CASE("the sets of the presets have these pages and blocks") {
   }
 }
 
+TEST_CASE("of lengths that all leave much, the one that leaves least of itself is taken") {
+  const SetShape shape = SetShape::full(1400, 64, 192, 10);  // up to three pages: 648 of 2048 bytes, or 272 of 3072
+  CHECK(shape.page_count == 3);
+  CHECK(shape.blocks == 2);
+  const SetShape longer = SetShape::full(1100, 64, 192, 10);  // 948 of 2048 bytes, or 872 of 3072
+  CHECK(longer.page_count == 3);
+  const SetShape shorter = SetShape::full(1900, 64, 192, 10);  // 148 of 2048 bytes, or 1172 of 3072
+  CHECK(shorter.page_count == 2);
+}
+
+TEST_CASE("sets that are partial are counted, current or not") {
+  CoreHeap heap{64};
+  const Slab& slab = heap->slab(0);
+  CHECK(slab.partial_sets() == 0);
+  std::vector<void*> blocks = allocate(heap, 63, 64);
+  CHECK(slab.partial_sets() == 1);
+  blocks.push_back(heap->allocate(64, 1));
+  CHECK(slab.partial_sets() == 0);  // full
+  blocks.push_back(heap->allocate(64, 1));
+  CHECK(slab.partial_sets() == 1);
+  REQUIRE(heap->free(blocks[0]) == Status::ok);
+  CHECK(slab.partial_sets() == 2);
+  REQUIRE(heap->free(blocks[0] = blocks.back()) == Status::ok);
+  CHECK(slab.partial_sets() == 1);
+  for (std::size_t i = 1; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  CHECK(slab.partial_sets() == 0);  // kept back empty
+  CHECK(slab.set_count() == 1);
+}
+
+TEST_CASE("while half of the heap is free, a set of few blocks is used up once one of them is free") {
+  CoreHeap heap{256, options(Preset::classic, 0, 8)};
+  const std::vector<void*> blocks = allocate(heap, 16, 1024);
+  CHECK(heap.picture() == "[1024: 8/8] [1024: 8/8] [free 252]");
+  REQUIRE(heap->free(blocks[3]) == Status::ok);
+  CHECK(heap->allocate(1024, 1) == blocks[3]);
+  CHECK(heap.picture() == "[1024: 8/8] [1024: 8/8] [free 252]");
+}
+
 TEST_CASE("while half of the heap is free, a set is used up once a 16th of it is free, and before that another is carved") {
   CoreHeap heap{16};
   const std::vector<void*> blocks = allocate(heap, 64, 64);

@@ -1,0 +1,34 @@
+#include <vector>
+
+#include "core_heap.hpp"
+
+using namespace slabheap;
+using slabheap::test::CoreHeap;
+using slabheap::test::Memory;
+
+TEST_CASE("what regions have of pages that nobody used counts in all of them") {
+  const Memory more{std::size_t{1} << 18};
+  CoreHeap heap{64};
+  const Stats before = heap->stats();
+  REQUIRE(heap->add_memory({reinterpret_cast<Address>(more.start()), more.bytes()}, false, 0) == Status::ok);
+  const Stats after = heap->stats();
+  const std::uint64_t added_pages = (after.total_bytes - before.total_bytes) / 4096;
+  CHECK(before.metadata_bytes - before.used_metadata_bytes == 64 * metadata_per_page);
+  CHECK(after.metadata_bytes - after.used_metadata_bytes == (64 + added_pages) * metadata_per_page);
+}
+
+TEST_CASE("a walk over the runs says of each what it is") {
+  CoreHeap heap{64};
+  REQUIRE(heap->allocate(100, 1) != nullptr);
+  REQUIRE(heap->allocate(8192, 1) != nullptr);
+  std::vector<std::vector<std::uint64_t>> seen;
+  (void)heap->visit_runs([&](const RunView& run) {
+    seen.push_back({static_cast<std::uint64_t>(run.kind), run.bytes, run.block_bytes, run.total_blocks, run.used});
+    return true;
+  });
+  const auto kind = [](PageKind of) { return static_cast<std::uint64_t>(of); };
+  CHECK(seen == std::vector<std::vector<std::uint64_t>>{{kind(PageKind::set), 4096, 128, 32, 1},
+                                                        {kind(PageKind::free_run), 4096, 0, 0, 0},
+                                                        {kind(PageKind::large), 8192, 8192, 1, 1},
+                                                        {kind(PageKind::free_run), 60 * 4096, 0, 0, 0}});
+}
