@@ -71,6 +71,10 @@ class Case:
     def describe(self) -> str:
         return self.mutant.describe(self.path.read_text())
 
+    def line(self) -> str:
+        """The line that it changes."""
+        return self.describe().split(" ==> ")[0]
+
     def key(self) -> str:
         return f"{self.name}:{self.mutant.start}:{self.mutant.end}:{self.mutant.text}"
 
@@ -218,8 +222,10 @@ def report(cases: list[Case], fates: dict[str, str], is_sample: bool) -> bool:
     """Prints what came of it; whether it is as it has to be."""
     counts = Counter(fates[case.key()] for case in cases)
     judged = counts["killed"] + counts["survived"]
-    read = {(one["file"], one["change"]) for one in tomllib.loads(SURVIVORS.read_text()).get("survivor", [])}
-    unread = [case for case in cases if fates[case.key()] == "survived" and (case.name, case.describe()) not in read]
+    read = {(one["file"], one["source"]) for one in tomllib.loads(SURVIVORS.read_text()).get("survivor", [])}
+    unread = [
+        case for case in cases if fates[case.key()] == "survived" and not {(case.name, case.describe()), (case.name, case.line())} & read
+    ]
     for case in unread:
         print(f"{case.name}:{case.mutant.line_number(case.path.read_text())}: survived: {case.describe()}")
     share = 100 * counts["killed"] / judged
