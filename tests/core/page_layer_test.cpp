@@ -187,6 +187,30 @@ TEST_CASE("either layer: pages behind a run in use can be taken if all of them a
   }
 }
 
+TEST_CASE("either layer: a free run behind a run in use can be taken as a whole, and the longest is known after that") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 64};
+    REQUIRE(bench.take(64) == 0);
+    bench.give(32, 16);
+    bench.give(8, 4);
+    CHECK(bench.pages().take_at(bench.run(32, 16)));
+    CHECK(bench.picture() == "[8+4]");
+    CHECK(bench.pages().longest() == Pages{4});
+    CHECK(bench.pages().take_at(bench.run(8, 4)));
+    CHECK(bench.picture().empty());
+    CHECK(bench.pages().longest() == Pages{0});
+    CHECK(bench.take(1) == -1);
+  }
+}
+
+TEST_CASE("best fit: up to eight pages come from the lower end of a free run, more from the upper") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  CHECK(bench.take(8) == 0);
+  CHECK(bench.take(9) == 55);
+  CHECK(bench.take(9, 8) == 40);
+  CHECK(bench.picture() == "[8+32] [49+6]");
+}
+
 TEST_CASE("either layer: the peak is the most pages in use at once") {
   for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
     Bench bench{kind, 32};
