@@ -5,8 +5,8 @@ cd "$(dirname "$0")/../../rust"
 target=${CARGO_TARGET_DIR:-target}
 export CARGO_TERM_COLOR=never
 
-# Cargo keeps what it unpacked of a package as long as name and version are the same, whatever is in it: forget what earlier runs unpacked.
-rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/slabheap-*
+# To cargo a package of the same name and version is the same: forget what earlier runs unpacked and built.
+rm -rf "$target/packages" "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/slabheap-*
 cargo package --quiet --workspace --locked --allow-dirty --target-dir "$target/packages"
 for package in "$target"/packages/package/slabheap-*.crate; do
   listed=$(tar -tzf "$package")
