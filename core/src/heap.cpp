@@ -159,8 +159,8 @@ void* Heap::allocate_large(std::size_t size, std::size_t align) {
   return head == no_page ? nullptr : reinterpret_cast<void*>(regions().address(head));
 }
 
-void* Heap::try_to_allocate(std::size_t size, std::size_t align) {
-  const std::size_t index = class_for(size, align);
+/// A block of a class, or a large one if there is `no_class`.
+[[gnu::always_inline]] inline void* Heap::allocate_in(std::size_t index, std::size_t size, std::size_t align) {
   if (index == no_class) return allocate_large(size, align);
   SlabFront& front = fronts()[index + 1];
   return front.offered != 0 || slabs()[index].refill(pages_) ? front.hand_out() : nullptr;
@@ -169,9 +169,10 @@ void* Heap::try_to_allocate(std::size_t size, std::size_t align) {
 /// Everything that is kept back is given up before a request fails.
 void* Heap::allocate_again(std::size_t size, std::size_t align) {
   void* block = nullptr;
-  if (release_kept() != 0) block = try_to_allocate(size, align);
+  const std::size_t index = class_for(size, align);
+  if (release_kept() != 0) block = allocate_in(index, size, align);
   if (block == nullptr && hooks_.out_of_memory != nullptr && hooks_.out_of_memory(*this, size, align)) {
-    block = try_to_allocate(size, align);
+    block = allocate_in(index, size, align);
   }
   if (block == nullptr) ++failed_allocations_;
   return block;
@@ -188,14 +189,9 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
 
 /// What the fast path could not serve.
 void* Heap::allocate_slowly(std::size_t size, std::size_t align) {
-  if (size - 1 < largest_class_) {
-    const std::uint8_t index = front_of_granule_[(size - 1) >> granule_shift_];
-    SlabFront& front = fronts()[index];
-    if (front.serves(align) && slabs()[index - 1].refill(pages_)) [[likely]]
-      return front.hand_out();
-  }
-  if (!is_valid(size, align)) return nullptr;
-  void* block = try_to_allocate(size, align);
+  const std::size_t index = class_for(size, align);  // no class serves what is no power of two
+  if (index == no_class && !is_valid(size, align)) return nullptr;
+  void* block = allocate_in(index, size, align);
   return block != nullptr ? block : allocate_again(size, align);
 }
 

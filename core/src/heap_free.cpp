@@ -100,6 +100,10 @@ Status Heap::free_at(const Place& place) {
   return Status::ok;
 }
 
+Status Heap::free_otherwise(void* block, const Page& set) {
+  return free_in_set(set, reinterpret_cast<Address>(block)) ? Status::ok : free_slowly(block);
+}
+
 Status Heap::free_slowly(void* block) {
   if (block == nullptr) return Status::ok;
   const Place place = place_of(reinterpret_cast<Address>(block));
@@ -128,10 +132,22 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
   return has_layout(place, block, size, align) ? free_at(place) : refuse(block, Status::wrong_layout);
 }
 
-/// Frees a block with a layout that does not route to the slab of this front: with so many bytes more than its smallest request,
-/// and an alignment of one more than `last`.
-Status Heap::deallocate_otherwise(void* block, std::size_t excess, std::size_t last, const SlabFront& front) {
-  return deallocate_slowly(block, excess + front.smallest, last + 1);
+/// Frees a block whose layout does not route to its slab by the front of `set`, the head at the block's distance: the set is
+/// full, or none; or a smaller class would hold the size but does not honour the alignment; or the layout is wrong.
+Status Heap::deallocate_otherwise(void* block, std::size_t size, std::size_t align, const Page& set) {
+  const bool is_done = class_for(size, align) == set.class_index && free_in_set(set, reinterpret_cast<Address>(block));
+  return is_done ? Status::ok : deallocate_slowly(block, size, align);
+}
+
+/// Frees a block in use of a set, whose descriptor is in the region looked at. False: it is no such block, or this no set.
+bool Heap::free_in_set(const Page& set, Address address) {
+  if (set.block_count == 0) return false;
+  const auto page = static_cast<std::uint32_t>(&set - view_pages_);
+  Slab& slab = slabs()[set.class_index];
+  const Quotient index = slab.front().reciprocal.divide(address - view_start_ - (std::size_t{page} << page_shift_));
+  if (!index.exact || index.value >= max_set_blocks || (set.word >> index.value & 1) == 0) return false;
+  slab.put(pages_, view_->first + Pages{page}, index.value);
+  return true;
 }
 
 /// Frees a block with a layout that routes to the slab of this front.

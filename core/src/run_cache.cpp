@@ -14,8 +14,10 @@ Run RunCache::give_up_one(const Regions& regions) {
   const std::uint64_t behind = filled_ >> turn_ << turn_;
   const auto bin = static_cast<std::uint32_t>(std::countr_zero(behind != 0 ? behind : filled_));
   turn_ = (bin + 1) % bins;
-  const Run run{take(regions, {bin + 1}), {bin + 1}};
-  regions.page(run.first).kind = PageKind::inner;
+  const Run run{last_of({bin + 1}), {bin + 1}};
+  Page& head = regions.page(run.first);
+  take(run.pages, head);
+  head.kind = PageKind::inner;
   return run;
 }
 

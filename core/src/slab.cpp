@@ -32,10 +32,10 @@ struct Lengths {
   }
 };
 
-/// Free blocks that make it worth while to turn to a set.
-unsigned enough_of(const Page& set) {
-  const unsigned part = unsigned{set.block_count} >> enough_shift;
-  return part == 0 ? 1 : part;
+/// Whether so many of a set's blocks are free that it is worth while to turn to it; they are few, so one is taken at a time.
+bool is_enough(std::uint64_t free, const Page& set) {
+  for (unsigned more = unsigned{set.block_count} >> enough_shift; more > 1; --more) free &= free - 1;
+  return free != 0;
 }
 
 /// What a set of this shape leaves unused.
@@ -91,13 +91,12 @@ SetShape SetShape::snug(std::size_t block_bytes, std::uint64_t heap_pages, unsig
 
 Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, unsigned page_shift)
     : front_{&front}, index_{index} {
-  front.block_bytes = static_cast<std::uint32_t>(block_bytes);
+  front.block_bytes = block_bytes;
   // A block is as aligned as its size is even, as far as a run of pages is aligned.
-  const auto even = static_cast<std::uint32_t>(lowest_bit(block_bytes));
-  const std::uint32_t page_bytes = std::uint32_t{1} << page_shift;
+  const std::size_t even = lowest_bit(block_bytes);
+  const std::size_t page_bytes = std::size_t{1} << page_shift;
   front.alignment = even < page_bytes ? even : page_bytes;
   front.reciprocal = Reciprocal{static_cast<std::uint32_t>(block_bytes)};
-  front.smallest = smallest;
   front.size_span = block_bytes - smallest;
 }
 
@@ -146,6 +145,7 @@ void Slab::make_current(const PageAllocator& pages, PageNumber set) {
   front_->current = &page;
   front_->current_start = pages.regions().address(region, set);
   current_number_ = set;
+  lead_to_list();
   offer(all_blocks(page.block_count) & ~page.word);
 }
 
@@ -175,13 +175,19 @@ void Slab::list(PageAllocator& pages, PageNumber set) {
   pages.regions().page(set).front = front_index();
   pages.regions().push_back(partial_, set);
   ++listed_;
+  lead_to_list();
+}
+
+/// Says in the current set's descriptor which is the first listed set, for the fast path.
+void Slab::lead_to_list() {
+  if (current_number_ != no_page) front_->current->next = partial_.first;
 }
 
 /// Whether a listed set has enough free blocks to be turned to, although there is room for another set.
 bool Slab::has_enough(const PageAllocator& pages, PageNumber set) {
   if (set == no_page) return false;
   const Page& page = pages.regions().page(set);
-  return bit_count(page.word) + enough_of(page) <= page.block_count;
+  return is_enough(all_blocks(page.block_count) & ~page.word, page);
 }
 
 PageNumber Slab::take_listed(PageAllocator& pages) {
@@ -194,7 +200,7 @@ PageNumber Slab::take_listed(PageAllocator& pages) {
 
 bool Slab::refill(PageAllocator& pages) {
   const std::uint64_t again = free_in_current();
-  if (again != 0 && (bit_count(again) >= enough_of(*front_->current) || front_->current->word == 0)) {
+  if (again != 0 && is_enough(again, *front_->current)) {
     offer(again);
     return true;
   }
@@ -251,7 +257,8 @@ PageNumber Slab::grow(PageAllocator& pages) {
 }
 
 void Slab::release(PageAllocator& pages, PageNumber set) {
-  Page& page = pages.regions().page(set);
+  Region& region = pages.regions().of(set);
+  Page& page = region.page(set);
   const Run run = run_of(set, page, pages.regions().page_shift());
   total_blocks_ -= page.block_count;
   pages_ -= run.pages;
@@ -259,7 +266,7 @@ void Slab::release(PageAllocator& pages, PageNumber set) {
   page.block_count = 0;
   page.front = no_front;
   page.class_index = 0;
-  pages.give(run);
+  pages.give(region, run, page);
 }
 
 void Slab::put(PageAllocator& pages, PageNumber set, std::size_t block) {
@@ -290,6 +297,7 @@ void Slab::settle_empty(PageAllocator& pages, PageNumber set) {
   if (pages.regions().page(set).front != no_front) {  // a set of one block goes from full to empty without being listed
     pages.regions().unlink(partial_, set);
     --listed_;
+    lead_to_list();
   }
   if (free_in_current() != 0) {
     release(pages, set);

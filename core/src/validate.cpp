@@ -113,7 +113,7 @@ bool Validator::set_is_sound(const Region& region, Run run) {
 bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page, Address start) {
   const bool is_current = slab.current() == run.first;
   const SlabFront& front = slab.front();
-  if (is_current && (front.current != &page || front.current_start != start)) return false;
+  if (is_current && (front.current != &page || front.current_start != start || page.next != slab.list().first)) return false;
   if (is_current && (front.offered & ~(all_blocks(page.block_count) & ~page.word)) != 0) return false;
   if (!is_current && page.word == 0) return false;
   const bool has_front = is_current || page.word != all_blocks(page.block_count);

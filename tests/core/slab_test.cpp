@@ -71,6 +71,41 @@ TEST_CASE("an empty set goes back to the buddy, one is kept back") {
   CHECK(heap->slab(0).used_blocks() == 0);
 }
 
+TEST_CASE("a current set that is empty goes back if another is listed, and stays if none is") {
+  CoreHeap heap{16};
+  const std::vector<void*> blocks = allocate(heap, 64 + 1, 64);
+  REQUIRE(heap->free(blocks[64]) == Status::ok);
+  CHECK(heap.picture() == "[64: 64/64] [64: 0/64] [free 14]");
+  REQUIRE(heap->free(blocks[0]) == Status::ok);
+  CHECK(heap.picture() == "[64: 63/64] [64: 0/64] [free 14]");
+  void* last = heap->allocate(64, 1);
+  CHECK(heap.picture() == "[64: 63/64] [64: 1/64] [free 14]");
+  REQUIRE(heap->free(last) == Status::ok);
+  CHECK(heap.picture() == "[64: 63/64] [free 15]");
+  CHECK(heap->validate());
+}
+
+TEST_CASE("a block of a class above its size's, for the sake of its alignment, is freed with its layout, whatever its set is") {
+  CoreHeap heap{64, options(Preset::compact)};
+  const std::size_t index = 3;  // 32 bytes
+  REQUIRE(heap->slab(index).block_bytes() == 32);
+  std::vector<void*> blocks;
+  for (std::size_t i = 0; i < 200; ++i) {
+    blocks.push_back(heap->allocate(20, 32));
+    REQUIRE(reinterpret_cast<Address>(blocks.back()) % 32 == 0);
+  }
+  CHECK(heap->slab(index).used_blocks() == 200);
+  // The first is of a full set, the last of the current one; then there are partial sets, too.
+  for (const std::size_t i : {std::size_t{0}, std::size_t{199}, std::size_t{1}}) {
+    CHECK(heap->deallocate(blocks[i], 20, 4) == Status::wrong_layout);
+    CHECK(heap->deallocate(blocks[i], 20, 24) == Status::invalid_argument);
+    REQUIRE(heap->deallocate(blocks[i], 20, 32) == Status::ok);
+    CHECK(heap->deallocate(blocks[i], 20, 32) == Status::not_allocated);
+    CHECK(heap->validate());
+  }
+  CHECK(heap->slab(index).used_blocks() == 197);
+}
+
 TEST_CASE("allocating and freeing one block over and over carves one set") {
   CoreHeap heap{16};
   for (int i = 0; i < 1000; ++i) REQUIRE(heap->free(heap->allocate(64, 1)) == Status::ok);

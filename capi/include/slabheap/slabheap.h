@@ -202,8 +202,8 @@ enum HeapFreedRuns
  {
   /**
    * While less than half of the heap is in use, runs of up to 64 pages are kept by their length for the next request of as many, a
-   * quarter of the heap and 256 runs at the most. They are free to every figure and every walk, and are all merged at once before a
-   * request fails, or when a run is cut that is not kept while more than half of the heap is in use: one call then takes up to 256
+   * quarter of the heap and 512 runs at the most. They are free to every figure and every walk, and are all merged at once before a
+   * request fails, or when a run is cut that is not kept while more than half of the heap is in use: one call then takes up to 512
    * merges more than any other.
    */
   HEAP_FREED_RUNS_KEPT = 0,

@@ -141,7 +141,7 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_again(std::size_t size, std::size_t align);
-  [[nodiscard]] void* try_to_allocate(std::size_t size, std::size_t align);
+  [[nodiscard]] void* allocate_in(std::size_t index, std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_large(std::size_t size, std::size_t align);
   [[nodiscard]] bool resize_in_place(const Place& place, std::size_t new_size, std::size_t align);
 
@@ -149,7 +149,9 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] Spot spot_at(std::size_t offset);
   template <typename Slowly>
   Status put_back(const Spot& spot, Slowly slowly);
-  Status deallocate_otherwise(void* block, std::size_t excess, std::size_t last, const SlabFront& front);
+  Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, const Page& set);
+  Status free_otherwise(void* block, const Page& set);
+  [[nodiscard]] bool free_in_set(const Page& set, Address address);
   Status deallocate_from(void* block, const SlabFront& front);
   Status settle(const Page& set);
   Status deallocate_large(void* block, std::size_t size, std::size_t align);
@@ -230,7 +232,10 @@ template <typename Slowly>
   ++spot.front->deallocations;
   const std::uint64_t left = used & ~(std::uint64_t{1} << index.value);
   spot.set->word = left;
-  return left != 0 ? Status::ok : settle(*spot.set);
+  if (left != 0) [[likely]]
+    return Status::ok;
+  // An empty set stays current if no other is listed.
+  return spot.front->current == spot.set && spot.set->next == no_page ? Status::ok : settle(*spot.set);
 }
 
 [[gnu::always_inline]] inline Heap::Spot Heap::spot_at(std::size_t offset) {
@@ -247,11 +252,8 @@ template <typename Slowly>
   if (offset >= view_bytes_) [[unlikely]]
     return deallocate_slowly(block, size, align);
   const Spot spot = spot_at(offset);
-  // The layout is given on as what is left of it, so that it need not be kept.
-  const std::size_t excess = size - spot.front->smallest;
-  const std::size_t last = align - 1;
-  if (excess > spot.front->size_span || (last & (align | spot.front->alignment)) != 0) [[unlikely]]
-    return deallocate_otherwise(block, excess, last, *spot.front);
+  if (!spot.front->fits(size) || !spot.front->serves(align)) [[unlikely]]
+    return deallocate_otherwise(block, size, align, *spot.set);
   return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
 }
 
@@ -259,7 +261,8 @@ template <typename Slowly>
   const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
   if (offset >= view_bytes_) [[unlikely]]
     return free_slowly(block);
-  return put_back(spot_at(offset), [=, this] { return free_slowly(block); });
+  const Spot spot = spot_at(offset);
+  return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
 }
 
 template <typename Visitor>

@@ -43,9 +43,10 @@ class LargeBlocks {
 };
 
 inline Address LargeBlocks::take_kept(PageAllocator& pages, Pages count) {
-  const PageNumber head = pages.take_kept(count);
+  const PageNumber head = pages.cache().last_of(count);
   Region& region = pages.regions().of(head);
   Page& page = region.page(head);
+  pages.take_kept(count, page);
   page.kind = PageKind::large;
   if (page.class_index != has_hints) leave_hints(region, {head, count});
   ++allocations_;

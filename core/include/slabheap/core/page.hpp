@@ -24,7 +24,8 @@ struct Page {
   /// set: its blocks in use, one bit each (see Slab) · free_run, free_end, kept_run, kept_end, large: the run's length in pages ·
   /// hint: number of a head
   std::uint64_t word;
-  /// The next page on the list that this one is on; the previous one stands in the region's `previous`.
+  /// The next page on the list that this one is on; the previous one stands in the region's `previous`. Of a current set, the
+  /// first page on its slab's list.
   PageNumber next;
   PageKind kind;
   std::uint8_t class_index;  ///< set: its size class · free run: `given_back`, or 0 · kept run: `has_hints`, or 0

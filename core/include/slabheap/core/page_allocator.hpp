@@ -28,10 +28,10 @@ class PageAllocator {
   /// The first of so many pages, its number and address a multiple of `alignment` pages; `no_page` if no free run holds them. The
   /// caller owns them and says so in the head's descriptor.
   [[nodiscard]] PageNumber take(Pages pages, Pages alignment);
-  /// Like `take`, of a run of so many pages that the cache has; its head's descriptor says how many they are.
-  [[nodiscard]] PageNumber take_kept(Pages pages) {
+  /// Takes the last run of so many pages that the cache has. `head` is the descriptor of its head, which says how many they are.
+  void take_kept(Pages pages, const Page& head) {
     count_used(pages);
-    return cache_.take(regions_, pages);
+    cache_.take(pages, head);
   }
   /// Takes exactly these pages, which follow a run in use, if all of them are free.
   [[nodiscard]] bool take_at(Run run);
@@ -92,7 +92,11 @@ inline void PageAllocator::count_used(Pages pages) {
 
 inline PageNumber PageAllocator::take(Pages pages, Pages alignment) {
   // What a run that is kept is aligned to, is not known.
-  if (alignment.count == 1 && cache_.has(pages.count)) return take_kept(pages);
+  if (alignment.count == 1 && cache_.has(pages.count)) {
+    const PageNumber kept = cache_.last_of(pages);
+    take_kept(pages, regions_.page(kept));
+    return kept;
+  }
   const PageNumber head = take_from_layer(pages, alignment);
   if (head != no_page) count_used(pages);
   return head;

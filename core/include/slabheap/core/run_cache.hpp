@@ -12,7 +12,7 @@ namespace slabheap {
 class RunCache {
  public:
   static constexpr std::uint32_t max_run_pages = 64;  // longer runs are not kept
-  static constexpr std::uint32_t max_runs = 256;
+  static constexpr std::uint32_t max_runs = 512;
 
   /// Keeps less than so many pages; none unless told.
   void set_limit(std::uint32_t pages);
@@ -21,8 +21,10 @@ class RunCache {
 
   /// Whether a run of exactly so many pages, at least one, is kept.
   [[nodiscard]] bool has(std::size_t pages) const { return pages <= bins && (filled_ >> (pages - 1) & 1) != 0; }
-  /// The run of so many pages that was kept last; there has to be one. The descriptor of its head is as `keep` left it.
-  [[nodiscard]] PageNumber take(const Regions& regions, Pages pages);
+  /// The run of so many pages that was kept last; there has to be one.
+  [[nodiscard]] PageNumber last_of(Pages pages) const { return first_[pages.count - 1]; }
+  /// Takes that run, the descriptor of whose head this is; it stays as `keep` left it.
+  void take(Pages pages, const Page& head);
   /// Keeps a run of a region, or does not and returns false. `head` is the descriptor of its first page.
   [[nodiscard]] bool keep(const Region& region, Run run, Page& head);
   /// Whether there is no room for a run that could be kept otherwise.
@@ -58,15 +60,12 @@ class RunCache {
   PageNumber first_[bins] = {};    // of a list threaded through `Page::next`; valid if the bin is filled
 };
 
-inline PageNumber RunCache::take(const Regions& regions, Pages pages) {
+inline void RunCache::take(Pages pages, const Page& head) {
   const std::uint32_t bin = pages.count - 1;
-  const PageNumber head = first_[bin];
-  const PageNumber next = regions.page(head).next;
-  first_[bin] = next;
+  first_[bin] = head.next;
   // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a run has a page at least
-  if (next == no_page) filled_ &= ~(std::uint64_t{1} << bin);
+  if (head.next == no_page) filled_ &= ~(std::uint64_t{1} << bin);
   room_ += cost_of(pages.count);
-  return head;
 }
 
 inline bool RunCache::keep(const Region& region, Run run, Page& head) {

@@ -17,7 +17,7 @@
 //
 // I4: a set's word has no bit beyond its blocks; only free blocks of the current set are offered; a set is listed if and only if
 // it has a used and a free block and is not current; an empty set is current; a set names its slab's front if and only if it is
-// current or listed.
+// current or listed; the `next` of the current set is the first listed one.
 #pragma once
 
 #include "slabheap/core/page_allocator.hpp"
@@ -52,21 +52,20 @@ struct SetShape {
 
 /// What the fast paths touch of a slab: one cache line.
 struct alignas(64) SlabFront {
-  std::uint64_t offered = 0;  // blocks of the current set to hand out, one bit each
-  Page* current = nullptr;    // the current set
-  Address current_start = 0;  // the address of its first block
-  std::uint32_t block_bytes = 0;
-  std::uint32_t alignment = 1;             // of every block
-  std::size_t smallest = ~std::size_t{0};  // the least request that routes here by size alone
-  std::size_t size_span = 0;               // and how far it is from there to the largest
-  Reciprocal reciprocal;                   // of block_bytes
+  std::uint64_t offered = 0;                  // blocks of the current set to hand out, one bit each
+  Page* current = nullptr;                    // the current set
+  Address current_start = 0;                  // the address of its first block
+  std::size_t block_bytes = ~std::size_t{0};  // the largest request that routes here by size alone,
+  std::size_t size_span = 0;                  // and how far it is from there to the least
+  std::size_t alignment = 1;                  // of every block
+  Reciprocal reciprocal;                      // of block_bytes
   std::uint64_t deallocations = 0;
 
   bool operator==(const SlabFront&) const = default;
   /// Whether a request of this alignment, if its size routes here, is served here: a power of two that every block honours.
   [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | alignment)) == 0; }
   /// Whether a request of this size routes here by size alone.
-  [[nodiscard]] bool fits(std::size_t size) const { return size - smallest <= size_span; }
+  [[nodiscard]] bool fits(std::size_t size) const { return block_bytes - size <= size_span; }
   /// The first of the blocks offered, of which there must be one.
   [[nodiscard]] void* hand_out();
 };
@@ -77,7 +76,7 @@ static_assert(sizeof(SlabFront) == 64, "fronts are found by a shift");
   const std::uint64_t left = blocks & (blocks - 1);
   offered = left;
   current->word |= blocks ^ left;
-  const std::uint32_t within = static_cast<std::uint32_t>(std::countr_zero(blocks)) * block_bytes;
+  const auto within = static_cast<std::uint32_t>(std::countr_zero(blocks)) * static_cast<std::uint32_t>(block_bytes);
   return reinterpret_cast<void*>(current_start + within);
 }
 
@@ -133,6 +132,7 @@ class Slab {
   [[nodiscard]] static bool has_enough(const PageAllocator& pages, PageNumber set);
   [[nodiscard]] PageNumber take_listed(PageAllocator& pages);
   void list(PageAllocator& pages, PageNumber set);
+  void lead_to_list();
   [[nodiscard]] SetShape next_shape(const PageAllocator& pages) const;
   [[nodiscard]] PageNumber grow(PageAllocator& pages);
   void release(PageAllocator& pages, PageNumber set);
