@@ -13,7 +13,8 @@ namespace slabheap::test {
 /// A page allocator over one region of `count` pages that starts on a multiple of 512 pages, and a picture of it.
 class Bench {
  public:
-  Bench(PageLayerKind kind, std::uint32_t count) : memory_{(std::size_t{count} << 12) + room_for(count)}, pages_{12, kind, false, layer_} {
+  Bench(PageLayerKind kind, std::uint32_t count)
+      : memory_{(std::size_t{count} << 12) + room_for(count)}, pages_{12, kind, false, layer_} {
     const auto start = reinterpret_cast<Address>(memory_.start());
     // Metadata behind the pages, so that the first page is as aligned as the memory.
     const RegionPlan plan{start, count, start + (std::size_t{count} << 12), room_for(count)};
