@@ -130,3 +130,27 @@ TEST_CASE("freeing every large block, in any order, restores the heap") {
     }
   }
 }
+
+TEST_CASE("the tail of a block that shrinks is kept without the hints of a block that once began where it does") {
+  Options best_fit = options(Preset::classic);
+  best_fit.pages = PageLayerKind::best_fit;
+  best_fit.has_pages = true;
+  best_fit.has_cache = true;
+  // Which pages have hints depends on their numbers.
+  for (std::size_t before = 2; before <= 16; ++before) {
+    for (std::size_t behind = 3; behind <= 8; ++behind) {
+      CoreHeap heap{256, best_fit};
+      REQUIRE(heap->allocate(before * page, 1) != nullptr);
+      void* const first = heap->allocate(3 * page, 1);
+      void* const second = heap->allocate(2 * page, 1);
+      void* const third = heap->allocate(behind * page, 1);
+      REQUIRE(heap->free(third) == Status::ok);
+      REQUIRE(heap->free(second) == Status::ok);
+      REQUIRE(heap->reallocate(first, 3 * page, 1, (5 + behind) * page) == first);
+      REQUIRE(heap->reallocate(first, (5 + behind) * page, 1, 5 * page) == first);
+      REQUIRE(heap->allocate(behind * page, 1) == third);
+      CHECK(heap->free(::behind(third, (behind - 1) * page)) == Status::misaligned);
+      CHECK(heap->validate());
+    }
+  }
+}

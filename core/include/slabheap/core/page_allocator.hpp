@@ -110,7 +110,9 @@ inline void PageAllocator::give(Region& region, Run run, Page& head) {
 
 inline void PageAllocator::give(Run run) {
   Region& region = regions_.of(run.first);
-  give(region, run, region.page(run.first));
+  Page& head = region.page(run.first);
+  head.class_index = 0;  // what it was before says nothing of this run
+  give(region, run, head);
 }
 
 template <typename RunAt>
