@@ -84,7 +84,8 @@ def record(
 
     Raises:
         ValueError: The command is empty.
-        FileNotFoundError: There is no such program.
+        FileNotFoundError: There is no such program, or no such folder for the trace or for scratch.
+        PermissionError: The program is a file that cannot be executed.
         OSError: The trace or the scratch folder cannot be written.
 
     Examples:
@@ -101,11 +102,15 @@ def record(
         raise ValueError("there is no program to record: the command is empty")
     program = shutil.which(command[0])
     if program is None:
+        if Path(command[0]).is_file():
+            raise PermissionError(f"{command[0]!r} is a file that cannot be executed")
         raise FileNotFoundError(f"there is no program {command[0]!r}")
     if path.is_dir() and not is_piped:
         raise IsADirectoryError(f"the trace cannot be written: {str(path)!r} is a folder")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the trace cannot be written: there is no folder {str(path.parent)!r}")
+    if scratch is not None and not Path(scratch).is_dir():
+        raise FileNotFoundError(f"there is no scratch folder {str(scratch)!r}")
     with tempfile.TemporaryDirectory(prefix=".slabheap-", dir=scratch or (None if is_piped else path.parent)) as folder:
         status, root = _run(program, command, Path(folder), progress, sys.stderr.fileno() if is_piped else None)
         recordings = _recordings_in(Path(folder))

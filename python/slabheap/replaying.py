@@ -8,7 +8,7 @@ malloc, or one from a shared library, in a process of its own, so that nothing e
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,7 @@ def compare(
     """
     if isinstance(allocators, str):
         raise TypeError("allocators must be a sequence of names, not one")
+    expect_allocators(allocators)
     program = _program_of(trace)
     shared = {name: options.pop(name) for name in ("samples", "repeats", "costs") if name in options}
     results = []
@@ -162,6 +163,19 @@ def compare(
             own = options if allocator == "slabheap" else {}
             results.append(replay(program, allocator, progress=report, **shared, **own))
     return results
+
+
+def expect_allocators(allocators: Iterable[str]) -> None:
+    """Raises before anything long is done if one of the allocators that `compare` is to take is not there.
+
+    Raises:
+        FileNotFoundError: It is none of the names, and no file.
+    """
+    for allocator in allocators:
+        if allocator not in (*PRESETS, "slabheap", "system") and not Path(allocator).is_file():
+            raise FileNotFoundError(
+                f"there is no allocator {allocator!r}: not {', '.join(PRESETS)}, slabheap or system, nor a library's path"
+            )
 
 
 def region_count(regions: Any) -> int:

@@ -24,7 +24,7 @@ from slabheap.events import Events
 from slabheap.formats import convert, open_trace
 from slabheap.grids import Point, points_of
 from slabheap.interrupts import deaf_to_interrupts, ignore_interrupts
-from slabheap.replaying import replay
+from slabheap.replaying import expect_allocators, replay
 from slabheap.results import FIGURES, TIMED_FIGURES
 from slabheap.trace import Trace, compile_trace
 
@@ -324,7 +324,7 @@ def sweep(
     Raises:
         ValueError: The grid or the trace makes no sense, or `output` is a file of something else; nothing has been run then.
         TypeError: Values of the grid are no sequence.
-        FileNotFoundError: There is no such trace.
+        FileNotFoundError: There is no such trace, or, without an executor, no such library.
 
     Examples:
         >>> from slabheap import workloads
@@ -340,6 +340,8 @@ def sweep(
     if jobs is not None and (jobs < 1 or executor is not None):
         raise ValueError("jobs must be at least 1, and is not for an executor of yours")
     points = points_of(grid)
+    if executor is None:  # the libraries of a cluster are on its machines
+        expect_allocators(point.allocator for point in points)
     store = _Store(output)
     with tempfile.TemporaryDirectory(prefix="slabheap-") as folder, contextlib.ExitStack() as closing:
         tasks = _tasks(trace, list(seeds), points, repeats, repeats > 0 if costs is None else costs, Path(folder))

@@ -111,7 +111,16 @@ def test_record_into_a_pipe_leaves_standard_output_to_the_trace(tmp_path: Path) 
 def test_record_of_a_program_that_is_not_there_names_it(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert str(missing) in refusal("record", "-o", tmp_path / "out.trace", "--", missing)
+    missing.write_text("not a program")
+    assert f"'{missing}' is a file that cannot be executed" in refusal("record", "-o", tmp_path / "out.trace", "--", missing)
     assert not (tmp_path / "out.trace").exists()
+
+
+def test_record_names_the_folder_that_is_not_there(tmp_path: Path) -> None:
+    output, missing = tmp_path / "out.trace", tmp_path / "missing"
+    assert f"there is no scratch folder '{missing}'" in refusal("record", "-o", output, "--scratch", missing, "--", "/bin/true")
+    assert f"there is no folder '{missing}'" in refusal("record", "-o", missing / "out.trace", "--", "/bin/true")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_info_tells_what_is_in_a_trace() -> None:
@@ -145,7 +154,8 @@ def test_what_is_no_trace_is_refused_with_its_name(command: str, tmp_path: Path)
     nothing = tmp_path / "nothing.trace"
     nothing.write_bytes(b"this is not a trace")
     assert "nothing.trace" in refusal(command, nothing)
-    assert "missing.trace" in refusal(command, tmp_path / "missing.trace")
+    missing = tmp_path / "missing.trace"
+    assert refusal(command, missing) == f"slabheap: {missing}: No such file or directory"
 
 
 def test_replay_prints_the_figures_the_costs_and_the_classes(trace: Path) -> None:
@@ -250,6 +260,11 @@ def test_compare_takes_the_allocators_that_are_named(trace: Path) -> None:
     assert results[1]["options"] == {"preset": "compact", "bytes": 1 << 24}
 
 
+def test_compare_names_an_allocator_that_is_not_there_before_it_replays_on_the_others(trace: Path) -> None:
+    words = "there is no allocator 'clasic': not classic, compact, slabheap or system, nor a library's path"
+    assert words in refusal("compare", trace, "-a", "compact", "-a", "clasic")
+
+
 def test_sizes_are_given_in_units() -> None:
     counts = {
         "0": 0,
@@ -279,13 +294,14 @@ def test_the_version_is_printed() -> None:
     assert said("--version") == f"slabheap {__version__}\n"
 
 
-@pytest.mark.parametrize("form", [(), ("--json",)])
-def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_gone_is_none_to_speak_of(form: tuple[str, ...]) -> None:
-    command = [*COMMAND, "info", str(PERL), *form]
+@pytest.mark.parametrize("arguments", [("info", PERL), ("info", PERL, "--json"), ("convert", PERL, "-", "--to", "rep")])
+def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_gone_is_none_to_speak_of(arguments: tuple[object, ...]) -> None:
+    command = [*COMMAND, *map(str, arguments)]
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("slabheap: standard output cannot be written: ")
+    assert ended.stderr.startswith("slabheap: ")
+    assert ended.stderr.endswith("No space left on device\n")
     assert len(ended.stderr.splitlines()) == 1
     read, write = os.pipe()
     os.close(read)

@@ -106,7 +106,7 @@ def test_pictures_go_through_pipes(trace: Path) -> None:
         (("animation", "{trace}", "-o", "{folder}/pages.mp4"), "pages.mp4 must end with .gif, .png or .webp"),
         (("animation", "{trace}", "-o", "-"), "an animation is written to a file"),
         (("strip", "{trace}", "-o", "{folder}/missing/strip.png"), "there is no folder {folder}/missing"),
-        (("pages", "{trace}", "--event", "3000", "-o", "{folder}/x.png"), "snapshot_events must be from 0 to 2999"),
+        (("pages", "{trace}", "--event", "3000", "-o", "{folder}/x.png"), "--event must be from 0 to 2999, not 3000"),
         (("classes", "{trace}", "--classes", "a,b", "-o", "{folder}/x.png"), "classes must be numbers"),
         (("comparison", "{trace}", "-a", "/no/such.so", "-o", "{folder}/x.png"), "/no/such.so"),
         (("figures", "{trace}", "-f", "speed", "-o", "{folder}/x.png"), "there is no figure 'speed' over time"),

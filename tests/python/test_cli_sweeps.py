@@ -45,6 +45,8 @@ def test_sweep_tries_every_combination_and_keeps_the_rows(trace: Path, tmp_path:
     for words in ("preset", "page", "compact", "1 KiB", "not timed"):
         assert words in text
     assert "set" not in text.splitlines()[2].split()  # what does not vary has no column
+    assert text.startswith("4 rows\n")
+    assert said("sweep", trace, "--repeats", 0).startswith("1 row\n")
     assert len(frame_at(output)) == 4
 
 
@@ -91,6 +93,9 @@ def test_sweep_takes_allocators_and_times_what_is_asked_for(trace: Path) -> None
         (("--classes", "a,b"), "a,b"),
         (("--regions", "0"), "regions must be from 1 to 64, not 0"),
         (("--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"), "leave out --jobs or --scheduler"),
+        (("-a", "system", "-a", "clasic"), "clasic': not classic, compact, slabheap or system, nor a library's path"),
+        (("-o", "rows.csv"), "rows.csv must end with .parquet"),
+        (("-o", "-"), "rows are kept in a file, which standard output is not"),
     ],
 )
 def test_sweep_names_what_is_wrong(trace: Path, options: tuple[str, ...], words: str) -> None:

@@ -10,7 +10,7 @@ from slabheap.cli import reports as _reports
 from slabheap.cli import sweeps as _sweeps
 from slabheap.cli import traces as _traces
 from slabheap.cli.app import app
-from slabheap.cli.console import print_error
+from slabheap.cli.console import print_error, reason_of
 
 __all__ = ["main"]
 
@@ -27,7 +27,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print_error(f"standard output cannot be written: {error}")
+        print_error(f"standard output cannot be written: {reason_of(error)}")
         sys.exit(2)
 
 

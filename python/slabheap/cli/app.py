@@ -26,7 +26,6 @@ __all__ = [
     "HeapBytes",
     "HeapOptions",
     "Json",
-    "PageBytes",
     "PresetName",
     "Repeats",
     "TracePath",
@@ -50,7 +49,7 @@ app = typer.Typer(
     name="slabheap",
     cls=_Commands,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Record what a program allocates, replay it on slabheap and on other allocators, and look at what it does.\n\n"
     "A first session:\n\n"
@@ -61,8 +60,8 @@ app = typer.Typer(
     "  slabheap optimise app.trace -n 12\n\n"
     "  slabheap report app.trace -o report.html",
     epilog="A trace is read from standard input if it is called -, so commands can stand in a pipe. With --json a command prints JSON and "
-    "nothing else on standard output; bars, tables of record, and errors go to standard error.\n\n"
-    "Exit status: 0, done. 2, not done, and the last line of standard error says why: an option, a file, an allocator, no memory. 130, "
+    "nothing else on standard output; bars, errors, and what record says go to standard error.\n\n"
+    "Exit status: 0, done. 2, not done, and standard error says why: an option, a file, an allocator, no memory. 130, "
     "ended by Ctrl-C; what was finished is kept. 1, whoever reads the output has gone, or slabheap itself is at fault and shows where. "
     "record ends as the program did, with 128 and its number if that was a signal.\n\n"
     "slabheap --install-completion teaches the shell to complete commands and options.",
@@ -141,7 +140,6 @@ HeapBytes = Annotated[
     int | None,
     typer.Option("--bytes", parser=byte_count, metavar="BYTES", help="Bytes of the heap, as 64M; eight times the peak unless given."),
 ]
-PageBytes = Annotated[int | None, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes of a page, a power of two, 512 to 64K.")]
 
 
 def class_list(text: str) -> list[int]:
@@ -161,12 +159,15 @@ HeapOptions: TypeAlias = dict[str, Any]
 
 # By the names that `replay` has for them.
 _HEAP_OPTIONS: dict[str, Any] = {
-    "preset": Annotated[PresetName | None, typer.Option(help="The preset of slabheap.")],
+    "preset": Annotated[PresetName | None, typer.Option(help="The preset of slabheap; classic unless given.")],
     "bytes": HeapBytes,
     "regions": Annotated[int | None, typer.Option(help="How many regions the bytes are divided among, 1 to 64; 1 unless given.")],
-    "classes": Annotated[str | None, typer.Option(help="Block sizes of the classes, as 64,128,256.")],
-    "set_blocks": Annotated[int | None, typer.Option(help="Blocks that a set aims at, 1 to 64.")],
-    "page_bytes": PageBytes,
+    "classes": Annotated[str | None, typer.Option(help="Block sizes of the classes, as 64,128,256; the preset's unless given.")],
+    "set_blocks": Annotated[int | None, typer.Option(help="Blocks that a set aims at, 1 to 64; the preset's unless given.")],
+    "page_bytes": Annotated[
+        int | None,
+        typer.Option(parser=byte_count, metavar="BYTES", help="Bytes of a page, a power of two, 512 to 64K; the preset's unless given."),
+    ],
     "pages": Annotated[PageLayerName | None, typer.Option(help="The page layer; the preset's unless given.")],
     "freed_runs": Annotated[
         FreedRunsName | None, typer.Option(help="Whether freed runs are kept a while or merged at once; kept unless given.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ __all__ = [
     "out",
     "print_error",
     "print_json",
+    "reason_of",
     "shown_progress",
     "table_of",
 ]
@@ -53,6 +55,13 @@ Shown = Callable[[str, int, int], None]
 def print_error(text: str) -> None:
     """A line on the standard error stream that says what went wrong."""
     err.print(f"[bold red]slabheap:[/] {escape(text)}", soft_wrap=True)
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in words: of the system's errors the file and the reason, without their number."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -74,8 +83,10 @@ def errors_end(kept: Path | None = None) -> Iterator[None]:
         rest = f"; what is finished is in {kept}, and the same command goes on from there" if kept is not None and kept.exists() else ""
         print_error(f"interrupted{rest}")
         raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise  # whoever reads the output has gone: `main` ends without a word
     except (ValueError, OSError, MemoryError, RuntimeError, HeapError) as error:
-        print_error(str(error) or type(error).__name__)
+        print_error(reason_of(error))
         raise typer.Exit(2) from None
 
 

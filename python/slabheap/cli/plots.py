@@ -26,7 +26,7 @@ __all__ = ["plot"]
 
 plot = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     help="Draw a trace, a replay of it, or a sweep.\n\n"
     "The ending of the file says what it becomes: .png, .svg or .pdf; an animation is a .gif, .png or .webp. With -o - a PNG goes to "
     "standard output.\n\n"
@@ -77,6 +77,8 @@ def _draw(output: Path, theme: ThemeName, draw: Callable[[], Figure]) -> None:
 def _replayed(trace: Path, moments: int | None, progress: Shown, event: int | None = None, **options: Any) -> Result:
     """A replay on slabheap, with snapshots at so many moments, at an event, or at the peak."""
     program = read_program(trace, progress)
+    if event is not None and event >= program.events > 0:
+        raise ValueError(f"--event must be from 0 to {program.events - 1}, not {event}: the trace has {program.events:,} events")
     snapshots = [event] if event is not None else None if moments is None else slabheap.plot.moments(program, moments)
     return replay_trace(
         program, repeats=0, snapshot_events=snapshots, progress=lambda done, total: progress("replaying", done, total), **options

@@ -200,7 +200,7 @@ def compare(
 
     slabheap compare app.trace -a compact -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --plot all.png
 
-    zstdcat app.trace.zst | slabheap compare - --json | jq '.[] | {label, held_ratio, allocate_p99_ns}'
+    zstdcat app.trace.zst | slabheap compare - --json | jq '.[] | [.label, .held_ratio, .allocate_p99_ns]'
     """
     with errors_end(), shown_progress() as progress:
         expect_file(picture, FIGURES)

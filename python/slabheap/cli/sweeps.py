@@ -16,7 +16,6 @@ from slabheap.classes import rounded_bytes, size_histogram
 from slabheap.cli.app import (
     Costs,
     Json,
-    PageBytes,
     PresetName,
     TracePath,
     allocators_option,
@@ -25,6 +24,7 @@ from slabheap.cli.app import (
     class_list,
 )
 from slabheap.cli.console import err, errors_end, out, print_error, print_json, shown_progress, table_of
+from slabheap.cli.drawing import expect_file
 from slabheap.results import allocator_label
 from slabheap.texts import bytes_text
 
@@ -107,7 +107,7 @@ def _print_rows(frame: pd.DataFrame) -> None:
             cells += ["", "", "", "", "error"]
         rows.append(cells)
     columns = [*(_AXES.get(axis, axis) for axis in axes), "Mops/s", "used", "held", "ratio", "failures"]
-    out.print(table_of(f"{len(frame):,} rows", columns, rows))
+    out.print(table_of(f"{len(frame):,} row{'s' * (len(frame) != 1)}", columns, rows))
     for _, row in frame[frame["error"].notna()].iterrows():
         print_error(f"{row['label']}: {row['error']}")
 
@@ -115,7 +115,7 @@ def _print_rows(frame: pd.DataFrame) -> None:
 @app.command()
 def sweep(
     trace: TracePath,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep the rows in this Parquet file, and go on from it.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep the rows in this .parquet file, and go on from it.")] = None,
     allocators: Annotated[list[str] | None, allocators_option("slabheap")] = None,
     preset: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="classic, compact.")] = None,
     classes: Annotated[list[str] | None, typer.Option(help="Block sizes of one list, as 64,128,256. Repeatable.")] = None,
@@ -146,6 +146,10 @@ def sweep(
     """
     if jobs is not None and scheduler is not None:
         raise typer.BadParameter("it is the cluster's workers that run points; leave out --jobs or --scheduler")
+    with errors_end():
+        if str(output) == "-":
+            raise ValueError("rows are kept in a file, which standard output is not; --json prints them")
+        expect_file(output, (".parquet",))
     with errors_end(kept=output), shown_progress() as progress, _executor_at(scheduler) as executor:
         grid = _grid(
             allocator=list(allocators or ()),
@@ -192,7 +196,7 @@ def optimise(
         int | None,
         typer.Option(parser=byte_count, metavar="BYTES", help="Larger requests go to whole pages; at most 64K, 4K unless given."),
     ] = None,
-    page_bytes: PageBytes = None,
+    page_bytes: Annotated[int | None, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes of a page; 4K unless given.")] = None,
     as_json: Json = False,
 ) -> None:
     """Find the size classes that round a trace's requests up to the fewest bytes. No list of as many classes takes fewer.
