@@ -55,13 +55,21 @@ def test_sources_fit_in_the_head() -> None:
     assert set(long) <= {"rust/slabheap-sys/src/lib.rs"}
 
 
-def test_every_link_in_the_documents_leads_to_a_file() -> None:
-    dead = [
-        (str(document.relative_to(ROOT)), target)
-        for document in tracked("*.md")
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
-        if "://" not in target and not (document.parent / target).exists()
-    ]
+def anchors(document: Path) -> set[str]:
+    """What a link may name behind a #: the headings, in small letters, without punctuation, with dashes for spaces."""
+    prose = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_in_the_documents_leads_to_a_file_and_a_heading() -> None:
+    dead = []
+    for document in tracked("*.md"):
+        for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+            path, _, anchor = target.partition("#")
+            leads_to = document.parent / path if path else document
+            if "://" not in target and (not leads_to.exists() or (anchor and anchor not in anchors(leads_to))):
+                dead.append((str(document.relative_to(ROOT)), target))
     assert dead == []
 
 
