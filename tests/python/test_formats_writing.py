@@ -139,6 +139,7 @@ def test_json_for_perfetto_counts_bytes_and_blocks_and_names_sites(tmp_path: Pat
         (0, "thread_name", {"name": "thread 0"}),
         (4, "thread_name", {"name": "thread 4"}),
     ]
+    assert {(event["name"], *event["args"]) for event in events if event["ph"] == "C"} == {("requested", "bytes"), ("live", "blocks")}
     counters = [(event["ts"], *event["args"].items()) for event in events if event["ph"] == "C"]
     assert counters == [
         *(

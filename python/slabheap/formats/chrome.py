@@ -59,8 +59,8 @@ class ChromeWriter(FileWriter):
         for instant, stamp, held, live, counted in zip(self._instants(events, stamps), *columns, strict=True):
             lines.append(instant)
             if counted:
-                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"requested bytes","args":{{"bytes":{held}}}}}')
-                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"live blocks","args":{{"blocks":{live}}}}}')
+                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"requested","args":{{"bytes":{held}}}}}')
+                lines.append(f'{{"ph":"C","pid":{pid},"tid":0,"ts":{stamp},"name":"live","args":{{"blocks":{live}}}}}')
         self._put_lines(lines)
 
     def _instants(self, events: Events, stamps: list[str]) -> Iterator[str]:
