@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from distributed import LocalCluster
 
-from commanding import COMMAND, refusal, said, told
+from commanding import COMMAND, refusal, said, slabheap, told
 from making_traces import random_trace
 from places import TRACES
 from slabheap import Trace, optimise_classes, sweep
@@ -81,6 +81,13 @@ def test_sweep_takes_allocators_and_times_what_is_asked_for(trace: Path) -> None
     rows = told("sweep", trace, "-a", "classic", "-a", "system", "--repeats", 2, "--no-costs")
     assert [(row["label"], row["repeat"]) for row in rows] == [("classic", 0), ("classic", 1), ("system", 0), ("system", 1)]
     assert all(row["seconds"] > 0 and row["allocate_p50_ns"] is None for row in rows)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_sweep_of_which_no_point_could_be_replayed_is_not_done(trace: Path, form: tuple[str, ...]) -> None:
+    some, none = (slabheap("sweep", trace, "--bytes", sizes, "--repeats", 0, *form) for sizes in ("2000,16M", "2000,3000"))
+    assert (some.returncode, none.returncode) == (0, 2)
+    assert all("TooSmall" in ended.stdout + ended.stderr for ended in (some, none))
 
 
 @pytest.mark.parametrize(

@@ -174,10 +174,12 @@ def sweep(
         )
     if as_json:
         print_json(frame.astype(object).where(frame.notna(), None).to_dict("records"))
-        return
-    _print_rows(frame)
-    if output is not None:
-        err.print(f"the rows are in {output}")
+    else:
+        _print_rows(frame)
+        if output is not None:
+            err.print(f"the rows are in {output}")
+    if frame["error"].notna().all():
+        raise typer.Exit(2)
 
 
 class WeightName(enum.StrEnum):
