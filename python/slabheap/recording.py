@@ -82,6 +82,9 @@ def record(
             files are, if that is "-".
         progress: Called with the phase ("recording" or "merging"), the calls so far, and how many there are, 0 if that is not known.
 
+    Returns:
+        How the program ended, and the traces that were written.
+
     Raises:
         ValueError: The command is empty.
         FileNotFoundError: There is no such program, or no such folder for the trace or for scratch.

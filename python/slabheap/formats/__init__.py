@@ -251,6 +251,9 @@ def convert(
         target_format: That of `target`; what its name says unless given.
         progress: Called with how much of `source` is read, and how much there is, which is 0 if it is not known: bytes, or rows of a table.
 
+    Returns:
+        What was read and written, in numbers.
+
     Raises:
         OSError: A file cannot be read or written.
         ValueError: `source` is malformed, or holds what `target` cannot hold; `target` is as it was before.
