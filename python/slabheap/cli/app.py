@@ -138,7 +138,9 @@ def allocators_option(unless_given: str) -> Any:
 Allocators = Annotated[list[str] | None, allocators_option("the first three")]
 HeapBytes = Annotated[
     int | None,
-    typer.Option("--bytes", parser=byte_count, metavar="BYTES", help="Bytes of the heap, as 64M; eight times the peak unless given."),
+    typer.Option(
+        "--bytes", parser=byte_count, metavar="BYTES", help="Bytes of the heap, as 64M; at least eight times the peak and 16M unless given."
+    ),
 ]
 
 
