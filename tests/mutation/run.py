@@ -32,6 +32,7 @@ from mutants import Mutant, mutants_of
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/tests"
 WORK = ROOT / "build/mutation"
+AS_ONE = WORK / "all_sources.cpp"  # includes every source, which takes a changed header less time than one by one
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 LEAST_KILLED = 90  # of 100
 LONGEST = 20  # seconds that a test program may take; they take one
@@ -86,6 +87,11 @@ def compile_source(source: Path, target: Path, include: Path) -> bool:
     return subprocess.run(["g++", *FLAGS, *folders, "-c", source, "-o", target], capture_output=True, check=False).returncode == 0
 
 
+def whole(source: Path) -> Path:
+    """The object of a source as it is."""
+    return WORK / "whole" / f"{source.stem}.o"
+
+
 def objects_of(target: str) -> list[Path]:
     """The objects of a target of the tests' build."""
     commands = json.loads((BUILD / "compile_commands.json").read_text())
@@ -110,8 +116,9 @@ def prepare() -> None:
         merged[target] = [*objects_of(f"replay_{target}_objects"), *shared, *objects_of("slabheap_fuzz_support")]
     for name, objects in merged.items():
         subprocess.run(["ld", "-r", "-S", "-o", WORK / f"{name}.o", *objects], check=True)
-    for source in (*CORE, *CAPI):
-        if not compile_source(source, WORK / "whole" / f"{source.stem}.o", ROOT / "core/include"):
+    AS_ONE.write_text("".join(f'#include "{path}"\n' for path in (*CORE, *CAPI)))
+    for source in (*CORE, *CAPI, AS_ONE):
+        if not compile_source(source, whole(source), ROOT / "core/include"):
             raise RuntimeError(f"{source} does not compile")
 
 
@@ -130,25 +137,19 @@ def compiled(case: Case, folder: Path) -> Iterator[list[Path] | None]:
     """The objects of the heap with a mutant; none if it does not compile, an empty list if the code is the same."""
     source = case.path.read_text()
     include = folder / "include"
-    if case.path.suffix == ".hpp":
-        changed = include / case.path.relative_to(ROOT / "core/include")
-        sources = [*CORE, *CAPI]
-    else:
-        changed = folder / case.path.name
-        sources = [case.path]
+    is_header = case.path.suffix == ".hpp"
+    changed = include / case.path.relative_to(ROOT / "core/include") if is_header else folder / case.path.name
+    compiled_source = AS_ONE if is_header else changed
+    target = folder / f"{compiled_source.stem}.o"
     changed.parent.mkdir(parents=True, exist_ok=True)
     changed.write_text(case.mutant.of(source))
     try:
-        objects = {path.stem: WORK / "whole" / f"{path.stem}.o" for path in (*CORE, *CAPI)}
-        is_same = True
-        for path in sources:
-            target = folder / f"{path.stem}.o"
-            if not compile_source(changed if path == case.path else path, target, include):
-                yield None
-                return
-            is_same = is_same and target.read_bytes() == objects[path.stem].read_bytes()
-            objects[path.stem] = target
-        yield [] if is_same else list(objects.values())
+        if not compile_source(compiled_source, target, include):
+            yield None
+        elif target.read_bytes() == whole(compiled_source).read_bytes():
+            yield []
+        else:
+            yield [target, *(whole(path) for path in (*CORE, *CAPI) if not is_header and path != case.path)]
     finally:
         changed.unlink()
 
@@ -254,8 +255,7 @@ def main() -> int:
     prepare()
     paths = [path for path in (*CORE, *HEADERS) if not arguments.sources or any(part in path.name for part in arguments.sources)]
     cases = [Case(path, mutant) for path in paths for mutant in mutants_of(path.read_text())][:: arguments.every]
-    whole = [WORK / "whole" / f"{path.stem}.o" for path in (*CORE, *CAPI)]
-    if not try_tests(whole, WORK / "whole"):
+    if not all(try_tests(objects, WORK / "whole") for objects in ([whole(path) for path in (*CORE, *CAPI)], [whole(AS_ONE)])):
         print("mutation: the tests fail on the core as it is", file=sys.stderr)
         return 1
     record = WORK / f"{digest()}.jsonl"
