@@ -107,6 +107,11 @@ TEST_CASE("best fit: a free run whose last page says otherwise is noticed") {
   CHECK_FALSE(bench.pages().files(head));
   bench.page(20).kind = PageKind::inner;
   CHECK(bench.pages().files(head));
+  bench.give(32, 2);
+  bench.page(33).kind = PageKind::inner;
+  CHECK_FALSE(bench.pages().files(bench.run(32, 2).first));
+  bench.page(33).kind = PageKind::free_end;
+  CHECK(bench.picture() == "[16+4] [32+2]");
 }
 
 TEST_CASE("buddy: a free run of no order, off its alignment, or beside its free buddy is noticed") {

@@ -137,6 +137,19 @@ TEST_CASE("best fit: an aligned request looks further if the nearest run has no 
   CHECK(bench.take(4, 8) == -1);
 }
 
+TEST_CASE("best fit: a run that is just long enough for any alignment serves, and one a page shorter does not") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  REQUIRE(bench.take(64) == 0);
+  bench.give(33, 3);  // the nearest, in which 36 is the end
+  bench.give(41, 5);
+  CHECK(bench.take(2, 4) == 44);
+  CHECK(bench.picture() == "[33+3] [41+3]");
+  bench.give(9, 16);  // from 16 on nine pages, and 17 would be filed with it
+  CHECK(bench.take(10, 8) == -1);
+  CHECK(bench.picture() == "[9+16] [33+3] [41+3]");
+  CHECK(bench.take(9, 8) == 16);
+}
+
 TEST_CASE("either layer: every alignment of every length is honoured, or there is no room for it") {
   for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
     for (std::uint32_t alignment = 1; alignment <= 64; alignment *= 2) {
@@ -152,6 +165,29 @@ TEST_CASE("either layer: every alignment of every length is honoured, or there i
       }
     }
   }
+}
+
+TEST_CASE("buddy: a page of a run does not count as free because a free run began there once") {
+  const auto reach_of_page_five = [](Bench& bench) {
+    REQUIRE(bench.take(5) == 0);
+    REQUIRE(bench.take(1) == 5);
+    const Run run = bench.run(5, 1);
+    return bench.pages().reach(run, [&](PageNumber head) { return head == run.first ? run.pages : Pages{}; });
+  };
+  Bench fresh{PageLayerKind::buddy, 16};
+  REQUIRE(fresh.take(4) == 0);
+  REQUIRE(fresh.picture() == "[4+12]");
+  fresh.give(0, 4);
+  CHECK(reach_of_page_five(fresh) == Pages{1});
+
+  Bench filed{PageLayerKind::buddy, 16};
+  REQUIRE(filed.take(6) == 0);
+  filed.give(2, 2);
+  filed.give(4, 1);
+  REQUIRE(filed.picture() == "[2+2] [4+1] [6+10]");
+  filed.give(5, 1);
+  filed.give(0, 2);
+  CHECK(reach_of_page_five(filed) == Pages{1});
 }
 
 TEST_CASE("either layer: an alignment beyond the region is judged by the address") {
@@ -201,6 +237,18 @@ TEST_CASE("either layer: a free run behind a run in use can be taken as a whole,
     CHECK(bench.pages().longest() == Pages{0});
     CHECK(bench.take(1) == -1);
   }
+}
+
+TEST_CASE("best fit: what follows the last descriptor is no page, whatever it says") {
+  Bench bench{PageLayerKind::best_fit, 512};
+  REQUIRE(bench.take(512) == 0);
+  // The backward links follow the descriptors; that of page 3 leads to page 257, whose number ends like a free run's kind.
+  for (const int start : {0, 3, 257}) bench.give(start, 2);
+  REQUIRE(bench.page(512).kind == PageKind::free_run);
+  CHECK_FALSE(bench.pages().take_at(bench.run(512, 1)));
+  CHECK(bench.pages().reach(bench.run(511, 1), [](PageNumber) { return Pages{}; }) == Pages{1});
+  bench.give(511, 1);
+  CHECK(bench.picture() == "[0+2] [3+2] [257+2] [511+1]");
 }
 
 TEST_CASE("best fit: up to eight pages come from the lower end of a free run, more from the upper") {
@@ -269,3 +317,50 @@ TEST_CASE("best fit: of equal runs the one that came last is taken, and eight of
   CHECK(bench.take(129) == 1201);
   CHECK(bench.take(129) == 1000);
 }
+
+TEST_CASE("best fit: the longest run is that of the first eight of the last bin, which a request looks at") {
+  Bench bench{PageLayerKind::best_fit, 4096};
+  REQUIRE(bench.take(4096) == 0);
+  bench.give(0, 143);  // the ninth, since what comes last is the first
+  bench.give(200, 140);
+  for (int i = 2; i < 9; ++i) bench.give(200 * i, 130);
+  CHECK(bench.pages().longest() == Pages{140});
+  CHECK(bench.take(140) == 200);
+}
+
+#if SIZE_MAX > 0xffffffff
+TEST_CASE("either layer: a run grows to the last page of its region and no further, wherever the numbers of its pages are") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    // Numbers are dealt in chunks of 2^26 pages: 32 GiB of such pages. One region ends where a chunk does, one begins there.
+    // Only their metadata is memory.
+    const slabheap::test::Memory metadata{1 << 16};
+    alignas(std::max_align_t) std::byte layer[sizeof(BestFit)];
+    PageAllocator pages{9, kind, false, layer};
+    const Address boundary = Address{1} << 35;
+    const Address starts[] = {3 * boundary - 4 * 512, 5 * boundary};
+    PageNumber firsts[2];
+    for (int i = 0; i < 2; ++i) {
+      const MetadataNeed need = i == 0 ? PageAllocator::first_need(0, 9, kind) : pages.next_need();
+      const RegionPlan plan{starts[i], 4, reinterpret_cast<Address>(metadata.start()) + static_cast<Address>(i) * 32768, 32768};
+      REQUIRE(pages.add({starts[i], 4 * 512}, plan, need, false, 0) == Status::ok);
+      firsts[i] = pages.regions().find(starts[i])->first;
+    }
+    REQUIRE(firsts[1] == firsts[0] + Pages{4});
+    for (int i = 0; i < 2; ++i) REQUIRE(pages.take({4}, {1}) != no_page);
+    for (int i = 0; i < 2; ++i) {
+      const PageNumber head = firsts[i];
+      const PageNumber other = firsts[1 - i];
+      pages.give({other, {4}});
+      for (const std::uint32_t rest : {3U, 1U}) {
+        const Run tail{head + Pages{4 - rest}, {rest}};
+        CHECK_FALSE(pages.take_at({head + Pages{4}, {1}}));
+        pages.give(tail);
+        CHECK_FALSE(pages.take_at({tail.first, {rest + 1}}));
+        CHECK(pages.take_at(tail));
+        CHECK(pages.used_pages() == 4);
+      }
+      REQUIRE(pages.take({4}, {1}) == other);
+    }
+  }
+}
+#endif

@@ -132,6 +132,28 @@ TEST_CASE("a region without numbers left is refused") {
   CHECK(regions.add({Address{1} << 47, 1}, also_huge, need_of(9, regions.table_bytes()), true, 0) == Status::ok);
   CHECK(regions.add({Address{3} << 46, 1}, small, need_of(9), true, 0) == Status::too_many_regions);
 }
+
+TEST_CASE("every page of a region is found by number, where its numbers begin or end with a chunk of them") {
+  // Numbers are dealt in chunks of 2^26. Nothing but the metadata is touched.
+  constexpr std::uint32_t chunk = 1U << 26;
+  const Memory metadata{1 << 16};
+  Regions regions{9};
+  Address at = reinterpret_cast<Address>(metadata.start());
+  for (const std::uint32_t count : {1U, chunk, 1U, chunk + 1, 1U}) {
+    const MetadataNeed need = need_of(9, regions.table_bytes());
+    const Address pages = Address{regions.count() + 1} << 40;
+    REQUIRE(regions.add({pages, 1}, {pages, count, at, 0}, need, true, count) == Status::ok);
+    at += 4096;
+  }
+  for (std::uint32_t i = 0; i < regions.count(); ++i) {
+    const Region& region = regions.by_address(i);
+    CHECK(region.first.value % chunk == 0);
+    for (const PageNumber page : {region.first, region.end() - Pages{1}}) {
+      CHECK(regions.has(page));
+      CHECK(&regions.of(page) == &region);
+    }
+  }
+}
 #endif
 
 TEST_CASE("a list keeps its order, and lets go of any page") {
