@@ -136,23 +136,35 @@ TEST_CASE("a region without numbers left is refused") {
 TEST_CASE("every page of a region is found by number, where its numbers begin or end with a chunk of them") {
   // Numbers are dealt in chunks of 2^26. Nothing but the metadata is touched.
   constexpr std::uint32_t chunk = 1U << 26;
+  const std::uint32_t counts[] = {1, chunk, 1, chunk + 1, chunk};
+  const std::uint32_t chunks[] = {0, 1, 2, 4, 3};  // more than a chunk begins on a multiple of two
   const Memory metadata{1 << 16};
   Regions regions{9};
   Address at = reinterpret_cast<Address>(metadata.start());
-  for (const std::uint32_t count : {1U, chunk, 1U, chunk + 1, 1U}) {
+  for (const std::uint32_t count : counts) {
     const MetadataNeed need = need_of(9, regions.table_bytes());
     const Address pages = Address{regions.count() + 1} << 40;
-    REQUIRE(regions.add({pages, 1}, {pages, count, at, 0}, need, true, count) == Status::ok);
+    REQUIRE(regions.add({pages, 1}, {pages, count, at, 0}, need, true, 0) == Status::ok);
     at += 4096;
   }
   for (std::uint32_t i = 0; i < regions.count(); ++i) {
     const Region& region = regions.by_address(i);
-    CHECK(region.first.value % chunk == 0);
+    CHECK(region.run() == Run{{chunks[i] * chunk}, {counts[i]}});
     for (const PageNumber page : {region.first, region.end() - Pages{1}}) {
       CHECK(regions.has(page));
       CHECK(&regions.of(page) == &region);
     }
   }
+}
+
+TEST_CASE("page numbers of more than a chunk are congruent to addresses as far as the region is long") {
+  constexpr Address alignment = Address{512} << 27;
+  const Memory metadata{1 << 16};
+  Regions regions{9};
+  const Address pages = (Address{1} << 46) + alignment / 2;
+  const RegionPlan plan{pages, 1U << 27, reinterpret_cast<Address>(metadata.start()), 0};
+  REQUIRE(regions.add({pages, 1}, plan, need_of(9), true, 0) == Status::ok);
+  CHECK(regions.by_address(0).first == PageNumber{1U << 26});
 }
 #endif
 

@@ -1,3 +1,6 @@
+#include <sys/mman.h>
+
+#include <cstring>
 #include <functional>
 #include <vector>
 
@@ -96,3 +99,25 @@ TEST_CASE("validate notices damage to what a region says of itself") {
     CHECK(heap->validate());
   }
 }
+
+#if SIZE_MAX > 0xffffffff
+TEST_CASE("validate is content with a region whose last page begins a chunk of numbers") {
+  // A chunk is 2^26 pages, here of 512 bytes. Between two of its multiples there is one, and little of that is touched.
+  constexpr std::size_t chunk_bytes = std::size_t{512} << 26;
+  void* const reserved = mmap(nullptr, 2 * chunk_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  REQUIRE(reserved != MAP_FAILED);
+  const Address boundary = round_up(reinterpret_cast<Address>(reserved) + 65536, chunk_bytes);
+  REQUIRE(mprotect(reinterpret_cast<void*>(boundary - 65536), 131072, PROT_READ | PROT_WRITE) == 0);
+  const auto heap_before = [&](std::size_t bytes) {
+    return slabheap::Heap::create({boundary - bytes, bytes + 512}, options(Preset::classic, 512), true, 0).heap;
+  };
+  std::size_t bytes = 1024;
+  slabheap::Heap* heap = nullptr;
+  do {
+    std::memset(reinterpret_cast<void*>(boundary - 65536), 0, 131072);
+    heap = heap_before(bytes += 64);
+  } while (heap == nullptr || heap->regions().address(heap->regions().by_address(0).end() - Pages{1}) != boundary);
+  CHECK(heap->validate());
+  CHECK(munmap(reserved, 2 * chunk_bytes) == 0);
+}
+#endif
