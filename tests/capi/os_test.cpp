@@ -62,6 +62,25 @@ TEST_CASE("a heap of a terabyte of address space costs only what is touched") {
   CHECK(resident_bytes() - before < 8 << 20);
   heap_destroy(heap);
 }
+
+TEST_CASE("a region has 2^31 pages with its metadata, and not one more") {
+  constexpr std::size_t most = std::size_t{1} << 40;
+  HeapOptions options = heap_options_default();
+  options.page_bytes = 512;
+  for (const std::size_t first : {std::size_t{1} << 16, most}) {
+    options.bytes = first;
+    Heap* heap = nullptr;
+    REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+    CHECK(heap_add_memory(heap, nullptr, most + 512) == HEAP_STATUS_INVALID_ARGUMENT);
+    CHECK(heap_stats(heap).region_count == 1);
+    if (first < most) CHECK(heap_add_memory(heap, nullptr, most) == HEAP_STATUS_OK);
+    CHECK(heap_total_bytes(heap) > most - most / 20);
+    heap_destroy(heap);
+  }
+  Heap* none = nullptr;
+  options.bytes = most + 512;
+  CHECK(heap_new_with(&options, &none) == HEAP_STATUS_INVALID_ARGUMENT);
+}
 #endif
 
 TEST_CASE("a heap maps what it is asked for, counted to the byte") {

@@ -217,6 +217,28 @@ TEST_CASE("validate answers whatever stands in any word of the metadata, and loo
   slabheap::test::add_figure("overwritten_words", tried);
 }
 
+TEST_CASE("validate answers whatever stands in any byte of the heap itself") {
+  Options options;
+  options.has_cache = false;
+  Victim victim{options, 1};
+  victim.close_pages();
+  const std::set<Word*> links{victim.links().begin(), victim.links().end()};
+  std::size_t noticed = 0;
+  for (std::size_t at = 0; at < sizeof(slabheap::Heap); ++at) {
+    auto& byte = reinterpret_cast<unsigned char*>(&*victim)[at];
+    if (links.contains(reinterpret_cast<Word*>(reinterpret_cast<Word>(&byte) & ~(sizeof(Word) - 1)))) continue;
+    const unsigned char before = byte;
+    for (unsigned value = 0; value < 256; value += 1 + value / 16) {
+      byte = static_cast<unsigned char>(value);
+      noticed += victim->validate() ? 0 : 1;
+    }
+    byte = before;
+  }
+  CHECK(noticed > 0);
+  CHECK(victim->validate());
+  victim.open_pages();
+}
+
 TEST_CASE("validate answers whatever stands in several words of the metadata at once") {
   const std::size_t rounds = 40000 / slabheap::test::every_or(7);
   attack_all([&](Victim& victim) {

@@ -132,6 +132,28 @@ TEST_CASE("a large block with the layout of the set that its page once belonged 
   CHECK(heap->deallocate(shorter, 64, 1) == Status::ok);
 }
 
+TEST_CASE("a large block is freed at its start only, and with a size of as many pages as it has") {
+  CoreHeap heap{64};
+  auto* const block = static_cast<unsigned char*>(heap->allocate(5 * 4096, 8));
+  std::uint64_t refused = 0;
+  for (const std::size_t inside : {1U, 64U, 4095U, 4096U, 4 * 4096U}) {
+    CHECK(heap->deallocate(block + inside, 5 * 4096, 1) == Status::misaligned);
+    ++refused;
+  }
+  for (std::size_t size = 2 * 4096; size <= 9 * 4096; size += 2048) {
+    if (size > 4 * 4096 && size <= 5 * 4096) continue;
+    for (const std::size_t exactly : {size - 1, size, size + 1}) {
+      if (exactly == 4 * 4096 + 1 || exactly == 5 * 4096) continue;
+      CHECK(heap->deallocate(block, exactly, 8) == Status::wrong_layout);
+      ++refused;
+    }
+  }
+  CHECK(heap->stats().rejected_frees == refused);
+  CHECK(heap.picture() == "[large 5] [free 59]");
+  CHECK(heap->deallocate(block, 4 * 4096 + 1, 8) == Status::ok);
+  CHECK(heap.picture() == "[free 64]");
+}
+
 TEST_CASE("who is told of a refused call is told why, and of which block") {
   static std::vector<std::pair<const void*, Status>> told;
   told.clear();
@@ -205,6 +227,7 @@ TEST_CASE("options and memory that only a caller of the core can get wrong are r
   CHECK(std::string{problem_of(none)} == "there is no such page layer");
   const Address most = ~Address{0};
   CHECK(slabheap::Heap::create({most - 99, 101}, {}, false, 0).status == Status::invalid_argument);
+  CHECK(slabheap::Heap::create({most - 99, 99}, {}, false, 0).status == Status::too_small);
   CHECK(slabheap::Heap::create({most - 99, 100}, none, false, 0).status == Status::invalid_argument);
   CoreHeap heap{16};
   CHECK(heap->add_memory({0, 4096}, false, 0) == Status::invalid_argument);

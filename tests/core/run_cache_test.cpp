@@ -31,6 +31,30 @@ TEST_CASE("a freed run is handed out again to the next request of as many pages,
   CHECK(heap.picture() == "[large 5] [free 1] [free 2] [large 5] [free 1] [free 2] [large 5] [free 235]");
 }
 
+TEST_CASE("a run that is kept serves no request of another length, and none without a valid alignment") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{256, keeping(preset)};
+    const std::size_t bytes = heap->regions().page_bytes();
+    for (const std::size_t count : {5U, 6U, 7U}) {
+      void* const kept = heap->allocate(count * bytes, 1);
+      REQUIRE(heap->free(kept) == Status::ok);
+      for (const std::size_t align : {std::size_t{0}, std::size_t{3}, std::size_t{5}, std::size_t{24}, ~std::size_t{0}}) {
+        CHECK(heap->allocate(count * bytes, align) == nullptr);
+      }
+      for (const std::size_t size : {(count - 1) * bytes, count * bytes + 1}) {
+        void* const block = heap->allocate(size, 1);
+        CHECK(block != kept);
+        CHECK(heap->block_size(block) == round_up(size, bytes));
+        CHECK(heap->deallocate(block, size, 1) == Status::ok);
+      }
+      void* const again = heap->allocate(count * bytes, 2);
+      CHECK(again == kept);
+      CHECK(heap->deallocate(again, count * bytes, 2) == Status::ok);
+    }
+    CHECK(heap->validate());
+  }
+}
+
 TEST_CASE("a kept run is free: it is refused like any other, and counts as none of the blocks") {
   CoreHeap heap{256, keeping()};
   auto* block = static_cast<char*>(heap->allocate(5 * page, 1));
