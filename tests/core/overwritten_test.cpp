@@ -218,25 +218,30 @@ TEST_CASE("validate answers whatever stands in any word of the metadata, and loo
 }
 
 TEST_CASE("validate answers whatever stands in any byte of the heap itself") {
-  Options options;
-  options.has_cache = false;
-  Victim victim{options, 1};
-  victim.close_pages();
-  const std::set<Word*> links{victim.links().begin(), victim.links().end()};
-  std::size_t noticed = 0;
-  for (std::size_t at = 0; at < sizeof(slabheap::Heap); ++at) {
-    auto& byte = reinterpret_cast<unsigned char*>(&*victim)[at];
-    if (links.contains(reinterpret_cast<Word*>(reinterpret_cast<Word>(&byte) & ~(sizeof(Word) - 1)))) continue;
-    const unsigned char before = byte;
-    for (unsigned value = 0; value < 256; value += 1 + value / 16) {
-      byte = static_cast<unsigned char>(value);
-      noticed += victim->validate() ? 0 : 1;
+  std::size_t classes[max_classes];  // as many, and as large a table, as there can be
+  for (std::size_t i = 0; i < max_classes; ++i) classes[i] = i == 0 ? min_block_bytes : 512 * (i + 1);
+  for (const std::size_t class_count : {std::size_t{0}, max_classes}) {
+    Options options;
+    options.classes = class_count == 0 ? nullptr : classes;
+    options.class_count = class_count;
+    Victim victim{options, 1};
+    victim.close_pages();
+    const std::set<Word*> links{victim.links().begin(), victim.links().end()};
+    std::size_t noticed = 0;
+    for (std::size_t at = 0; at < sizeof(slabheap::Heap); ++at) {
+      auto& byte = reinterpret_cast<unsigned char*>(&*victim)[at];
+      if (links.contains(reinterpret_cast<Word*>(reinterpret_cast<Word>(&byte) & ~(sizeof(Word) - 1)))) continue;
+      const unsigned char before = byte;
+      for (unsigned value = 0; value < 256; value += 1 + value / 16) {
+        byte = static_cast<unsigned char>(value);
+        noticed += victim->validate() ? 0 : 1;
+      }
+      byte = before;
     }
-    byte = before;
+    CHECK(noticed > 0);
+    CHECK(victim->validate());
+    victim.open_pages();
   }
-  CHECK(noticed > 0);
-  CHECK(victim->validate());
-  victim.open_pages();
 }
 
 TEST_CASE("validate answers whatever stands in several words of the metadata at once") {
