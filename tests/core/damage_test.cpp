@@ -159,7 +159,7 @@ TEST_CASE("validate notices what a slab offers although it is in use, beyond the
   auto& front = const_cast<SlabFront&>(heap->slab(4).front());
   const SlabFront before = front;
   REQUIRE(before.offered == 0b1110);
-  for (const std::uint64_t offered : {0b1111U, 0b11110U}) {
+  for (const std::uint64_t offered : {0b1111U, 0b11110U, 0b111U, 0b10110U}) {
     front.offered = offered;
     CHECK_FALSE(heap->validate());
   }
@@ -176,6 +176,40 @@ TEST_CASE("validate notices what a slab offers although it is in use, beyond the
   other.offered = 1;
   CHECK_FALSE(heap->validate());
   other.offered = 0;
+  CHECK(heap->validate());
+}
+
+TEST_CASE("validate notices a block in use beyond the set, although as many are in use") {
+  CoreHeap heap{8, options(Preset::classic, 0, 16)};
+  REQUIRE(heap->allocate(1024, 1) != nullptr);
+  Page& set = heap->regions().by_address(0).pages[0];
+  REQUIRE(set.word == 1);
+  for (unsigned block = 4; block < 64; ++block) {
+    set.word = std::uint64_t{1} << block;
+    CHECK_FALSE(heap->validate());
+  }
+  set.word = 1;
+  CHECK(heap->validate());
+}
+
+TEST_CASE("validate notices any bit of a slab that is flipped, but of how many pages it ever carved") {
+  CoreHeap heap{256};
+  std::vector<void*> blocks;
+  for (int i = 0; i < 6 * 64; ++i) blocks.push_back(heap->allocate(64, 1));
+  REQUIRE(heap->free(blocks[0]) == Status::ok);
+  REQUIRE(heap->slab(0).listed() == 1);
+  REQUIRE(heap->slab(0).current() != no_page);
+  auto* const slab = reinterpret_cast<unsigned char*>(const_cast<Slab*>(&heap->slab(0)));
+  std::size_t unnoticed = 0;
+  for (std::size_t at = sizeof(SlabFront*); at < sizeof(Slab); ++at) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      slab[at] = static_cast<unsigned char>(slab[at] ^ 1U << bit);
+      if (heap->validate()) ++unnoticed;
+      slab[at] = static_cast<unsigned char>(slab[at] ^ 1U << bit);
+    }
+  }
+  const std::size_t fields = sizeof(SlabFront*) + 2 * 8 + 8 * 4 + 1;
+  CHECK(unnoticed == 8 * (sizeof(Slab) - fields + 4));
   CHECK(heap->validate());
 }
 
@@ -240,6 +274,38 @@ TEST_CASE("validate notices a list of sets that leads to what it should not hold
     region.previous[(first - region.first).count] = stranger;
     CHECK_FALSE(heap->validate());
     region.previous[(first - region.first).count] = last;
+    REQUIRE(heap->validate());
+  }
+}
+
+TEST_CASE("validate notices a set that stands in the place of another on a list") {
+  CoreHeap heap{256};
+  std::vector<void*> blocks;
+  for (int i = 0; i < 9 * 64; ++i) blocks.push_back(heap->allocate(64, 1));
+  for (std::size_t i = 0; i < 5 * 64; i += 32) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  void* const other = heap->allocate(128, 1);
+  const Region& region = heap->regions().by_address(0);
+  const auto page_of = [&](const void* block) {
+    return region.first + Pages{static_cast<std::uint32_t>((reinterpret_cast<Address>(block) - region.pages_start) / 4096)};
+  };
+  const Regions& regions = heap->regions();
+  const PageNumber first = heap->slab(0).list().first;
+  const PageNumber member = region.page(first).next;
+  const PageNumber last = region.page(member).next;
+  REQUIRE(last != first);
+  const auto put_between = [&](PageNumber set) {
+    region.page(first).next = set;
+    region.page(set).next = last;
+    regions.previous_link(set) = first;
+    regions.previous_link(last) = set;
+  };
+  for (const PageNumber stranger : {page_of(other), page_of(blocks[6 * 64]), heap->slab(0).current()}) {
+    const PageNumber links[] = {region.page(stranger).next, regions.previous_link(stranger)};
+    put_between(stranger);
+    CHECK_FALSE(heap->validate());
+    region.page(stranger).next = links[0];
+    regions.previous_link(stranger) = links[1];
+    put_between(member);
     REQUIRE(heap->validate());
   }
 }

@@ -244,6 +244,21 @@ TEST_CASE("validate answers whatever stands in any byte of the heap itself") {
   }
 }
 
+TEST_CASE("validate looks at no descriptor behind the last, however long a run says that it is") {
+  attack_all([](Victim& victim) {
+    for (std::uint32_t i = 0; i < victim->regions().count(); ++i) {
+      const Region& region = victim->regions().by_address(i);
+      for (Page* page = region.pages + 1; page < region.pages + region.page_count; ++page) {
+        if (page->kind != PageKind::large && page->kind != PageKind::free_run && page->kind != PageKind::kept_run) continue;
+        const std::uint64_t before = page->word;
+        page->word = region.page_count;
+        CHECK_FALSE(victim->validate());
+        page->word = before;
+      }
+    }
+  });
+}
+
 TEST_CASE("validate answers whatever stands in several words of the metadata at once") {
   const std::size_t rounds = 40000 / slabheap::test::every_or(7);
   attack_all([&](Victim& victim) {

@@ -195,15 +195,32 @@ TEST_CASE("a cache does not hold other runs than those it has, nor in other plac
     first = before;
     CHECK(cache.holds(regions, 3, 15));
     // A run that no buddy allocator hands out, in the place of the last.
-    const auto other = region.first + Pages{static_cast<std::uint32_t>(offset) + 1};
     const auto second = (reinterpret_cast<Address>(blocks[1]) - region.pages_start) / bytes;
-    region.page(other) = before;
-    region.page(region.first + Pages{static_cast<std::uint32_t>(second)}).next = other;
-    CHECK(cache.holds(regions, 3, 15) == (preset == Preset::compact));
-    region.page(region.first + Pages{static_cast<std::uint32_t>(second)}).next =
-        region.first + Pages{static_cast<std::uint32_t>(offset)};
+    Page& before_last = region.page(region.first + Pages{static_cast<std::uint32_t>(second)});
+    for (const std::uint32_t misplaced : {1U, 2U, 4U}) {
+      const PageNumber other = region.first + Pages{static_cast<std::uint32_t>(offset) + misplaced};
+      region.page(other) = before;
+      before_last.next = other;
+      CHECK(cache.holds(regions, 3, 15) == (preset == Preset::compact));
+    }
+    before_last.next = region.first + Pages{static_cast<std::uint32_t>(offset)};
     CHECK(cache.holds(regions, 3, 15));
   }
+}
+
+TEST_CASE("validate notices any bit of a cache without runs that is flipped, but what it reads of none") {
+  CoreHeap heap{256, keeping()};
+  auto* const cache = reinterpret_cast<unsigned char*>(const_cast<RunCache*>(&heap->pages().cache()));
+  std::size_t noticed = 0;
+  for (std::size_t at = 0; at < sizeof(RunCache); ++at) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      cache[at] = static_cast<unsigned char>(cache[at] ^ 1U << bit);
+      if (!heap->validate()) ++noticed;
+      cache[at] = static_cast<unsigned char>(cache[at] ^ 1U << bit);
+    }
+  }
+  // The word of the bins; room, cost and limit; the turn, which has 64 values; and which runs are kept.
+  CHECK(noticed == 64 + 3 * 32 + (32 - 6) + 8);
 }
 
 TEST_CASE("a full cache gives up another run for each that it keeps") {

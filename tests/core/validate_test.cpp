@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "core_heap.hpp"
@@ -65,6 +66,26 @@ TEST_CASE("validate notices damage to any descriptor of a head") {
       check_noticed(heap, PageKind::free_run, [](Page& page) { page.next = no_page; });
     }
     check_noticed(heap, PageKind::large, [](Page& page) { page.kind = PageKind::free_run; });
+    for (const PageKind kind : {PageKind::large, PageKind::free_run})
+      check_noticed(heap, kind, [](Page& page) { page.front = 1; });
+  }
+}
+
+TEST_CASE("validate notices a run in use that ends like a free one, and a large block whose end does not lead to its head") {
+  Options own = options(Preset::classic);
+  own.pages = PageLayerKind::best_fit;
+  own.has_pages = true;
+  CoreHeap heap{64, own};
+  Region& region = region_of(heap);
+  REQUIRE(heap->allocate(4096, 1) == reinterpret_cast<void*>(region.pages_start));
+  REQUIRE(heap->allocate(6 * 4096, 1) == reinterpret_cast<void*>(region.pages_start + 4096));
+  REQUIRE(region.pages[4].kind == PageKind::hint);  // on the way from the last page, which is 6
+  for (const auto& [inside, kind] : {std::pair{6, PageKind::free_end}, std::pair{4, PageKind::inner}}) {
+    const Page before = region.pages[inside];
+    region.pages[inside].kind = kind;
+    CHECK_FALSE(heap->validate());
+    region.pages[inside] = before;
+    CHECK(heap->validate());
   }
 }
 
