@@ -213,6 +213,52 @@ TEST_CASE("validate notices any bit of a slab that is flipped, but of how many p
   CHECK(heap->validate());
 }
 
+TEST_CASE("validate notices a slab without a set that says it has one") {
+  CoreHeap heap{64};
+  REQUIRE(heap->allocate(64, 1) != nullptr);
+  REQUIRE(heap->allocate(8192, 1) != nullptr);
+  const Region& region = heap->regions().by_address(0);
+  auto* const slab = reinterpret_cast<unsigned char*>(const_cast<Slab*>(&heap->slab(3)));
+  std::size_t tried = 0;
+  for (std::size_t at = 0; at < sizeof(Slab); at += sizeof(PageNumber)) {
+    PageNumber before;
+    std::memcpy(&before, slab + at, sizeof before);
+    if (before != no_page) continue;
+    for (std::uint32_t i = 0; i < region.page_count; ++i) {
+      const PageNumber page = region.first + Pages{i};
+      std::memcpy(slab + at, &page, sizeof page);
+      CHECK_FALSE(heap->validate());
+    }
+    std::memcpy(slab + at, &before, sizeof before);
+    ++tried;
+  }
+  CHECK(tried == 2);  // the current set and the first of the list
+  CHECK(heap->validate());
+}
+
+TEST_CASE("validate notices any bit of the counts of used pages that is flipped, and a peak below them") {
+  CoreHeap heap{64};
+  void* const once = heap->allocate(30 * 4096, 1);
+  REQUIRE(heap->allocate(3 * 4096, 1) != nullptr);
+  REQUIRE(heap->allocate(64, 1) != nullptr);
+  REQUIRE(heap->free(once) == Status::ok);
+  std::uint64_t counts[3];  // used, half of all, the peak
+  auto* const bytes = reinterpret_cast<unsigned char*>(const_cast<PageAllocator*>(&heap->pages()));
+  std::memcpy(counts, bytes, sizeof counts);
+  REQUIRE(counts[0] == 4);
+  REQUIRE(counts[1] == 32);
+  REQUIRE(counts[2] == 34);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (unsigned bit = 0; bit < 64; ++bit) {
+      const std::uint64_t other = counts[i] ^ std::uint64_t{1} << bit;
+      std::memcpy(bytes + i * sizeof other, &other, sizeof other);
+      CHECK(heap->validate() == (i == 2 && other >= counts[0]));
+    }
+    std::memcpy(bytes + i * sizeof counts[i], &counts[i], sizeof counts[i]);
+    CHECK(heap->validate());
+  }
+}
+
 TEST_CASE("validate notices metadata behind the pages that reaches out of the region") {
   const std::size_t page = 4096;
   const Memory memory{16 * page + 8192};

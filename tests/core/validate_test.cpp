@@ -89,6 +89,19 @@ TEST_CASE("validate notices a run in use that ends like a free one, and a large 
   }
 }
 
+TEST_CASE("validate is content with as many classes as there can be, and a run that is kept") {
+  std::size_t classes[max_classes];
+  for (std::size_t i = 0; i < max_classes; ++i) classes[i] = 512 * (i + 1);
+  Options own;
+  own.classes = classes;
+  own.class_count = max_classes;
+  CoreHeap heap{256, own};
+  REQUIRE(heap->free(heap->allocate(20 * 4096, 1)) == Status::ok);
+  REQUIRE_FALSE(heap->pages().cache().empty());
+  for (const std::size_t size : classes) REQUIRE(heap->free(heap->allocate(size, 1)) == Status::ok);
+  CHECK(heap->validate());
+}
+
 TEST_CASE("validate notices damage to the distances of a set's pages") {
   CoreHeap heap{4096};
   REQUIRE(heap->allocate(4096, 1) != nullptr);
