@@ -5,6 +5,7 @@
 using namespace slabheap;
 using slabheap::test::CoreHeap;
 using slabheap::test::Memory;
+using slabheap::test::options;
 
 TEST_CASE("what regions have of pages that nobody used counts in all of them") {
   const Memory more{std::size_t{1} << 18};
@@ -31,4 +32,23 @@ TEST_CASE("a walk over the runs says of each what it is") {
                                                         {kind(PageKind::free_run), 4096, 0, 0, 0},
                                                         {kind(PageKind::large), 8192, 8192, 1, 1},
                                                         {kind(PageKind::free_run), 60 * 4096, 0, 0, 0}});
+}
+
+TEST_CASE("the peak is the most pages that were in use at once, whatever is taken after that") {
+  for (const bool has_cache : {false, true}) {
+    Options own = options(Preset::classic);
+    own.has_cache = has_cache;
+    CoreHeap heap{64, own};
+    CHECK(heap->stats().peak_page_bytes == 0);
+    void* const five = heap->allocate(5 * 4096, 1);
+    REQUIRE(heap->allocate(6 * 4096, 1) != nullptr);
+    CHECK(heap->stats().peak_page_bytes == 11 * 4096);
+    REQUIRE(heap->free(five) == Status::ok);
+    for (const std::size_t count : {2U, 3U}) {
+      REQUIRE(heap->allocate(count * 4096, 1) != nullptr);
+      CHECK(heap->stats().peak_page_bytes == 11 * 4096);
+    }
+    REQUIRE(heap->allocate(5 * 4096, 1) != nullptr);
+    CHECK(heap->stats().peak_page_bytes == 16 * 4096);
+  }
 }
