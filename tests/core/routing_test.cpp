@@ -1,3 +1,5 @@
+#include <sys/mman.h>
+
 #include <vector>
 
 #include "core_heap.hpp"
@@ -152,6 +154,27 @@ TEST_CASE("a large block is freed at its start only, and with a size of as many 
   CHECK(heap.picture() == "[large 5] [free 59]");
   CHECK(heap->deallocate(block, 4 * 4096 + 1, 8) == Status::ok);
   CHECK(heap.picture() == "[free 64]");
+}
+
+TEST_CASE("of an address behind the last page no descriptor is looked at") {
+  constexpr std::size_t half = std::size_t{1} << 20;
+  void* const all = mmap(nullptr, 3 * half, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(all != MAP_FAILED);
+  const Address start = reinterpret_cast<Address>(all) + half;
+  REQUIRE(mprotect(all, half, PROT_NONE) == 0);
+  slabheap::Heap* const heap = slabheap::Heap::create({start, half + 100}, options(Preset::classic), true, 0).heap;
+  REQUIRE(heap != nullptr);
+  const Region& region = heap->regions().by_address(0);
+  REQUIRE(region.metadata_bytes + 2 <= region.pages_start - start);
+  const Address end = region.pages_start + region.pages_bytes;
+  REQUIRE(region.given.holds(end));
+  region.head_distances[region.page_count] = 0xffff;  // in what is left over in front of the pages; it leads out of the metadata
+  void* const behind = reinterpret_cast<void*>(end);
+  CHECK(heap->free(behind) == Status::not_allocated);
+  CHECK(heap->deallocate(behind, 8192, 8) == Status::not_allocated);
+  CHECK(heap->deallocate(behind, 64, 8) == Status::not_allocated);
+  CHECK(heap->block_size(behind) == 0);
+  CHECK(munmap(all, 3 * half) == 0);
 }
 
 TEST_CASE("who is told of a refused call is told why, and of which block") {
