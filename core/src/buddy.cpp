@@ -181,7 +181,7 @@ bool Buddy::files(const Regions& regions, PageNumber head) {
   const auto order = static_cast<unsigned>(std::countr_zero(page.word));
   const FreeTree& tree = tree_of(region);
   const TreeNode node = tree.node_of(head, order);
-  return tree.has(node) && !tree.has(node ^ 1) && (tree.orders() >> order & 1) != 0;
+  return tree.has(node) && !tree.has(node ^ 1);
 }
 
 bool Buddy::holds(const Regions& regions, std::uint64_t count) {
