@@ -201,14 +201,14 @@ TEST_CASE("validate notices any bit of a slab that is flipped, but of how many p
   REQUIRE(heap->slab(0).current() != no_page);
   auto* const slab = reinterpret_cast<unsigned char*>(const_cast<Slab*>(&heap->slab(0)));
   std::size_t unnoticed = 0;
-  for (std::size_t at = sizeof(SlabFront*); at < sizeof(Slab); ++at) {
+  for (std::size_t at = sizeof(void*); at < sizeof(Slab); ++at) {
     for (unsigned bit = 0; bit < 8; ++bit) {
       slab[at] = static_cast<unsigned char>(slab[at] ^ 1U << bit);
       if (heap->validate()) ++unnoticed;
       slab[at] = static_cast<unsigned char>(slab[at] ^ 1U << bit);
     }
   }
-  const std::size_t fields = sizeof(SlabFront*) + 2 * 8 + 8 * 4 + 1;
+  const std::size_t fields = sizeof(void*) + 2 * 8 + 8 * 4 + 1;
   CHECK(unnoticed == 8 * (sizeof(Slab) - fields + 4));
   CHECK(heap->validate());
 }

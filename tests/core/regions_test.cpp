@@ -140,7 +140,7 @@ TEST_CASE("every page of a region is found by number, where its numbers begin or
   const std::uint32_t chunks[] = {0, 1, 2, 4, 3};  // more than a chunk begins on a multiple of two
   const Memory metadata{1 << 16};
   Regions regions{9};
-  Address at = reinterpret_cast<Address>(metadata.start());
+  auto at = reinterpret_cast<Address>(metadata.start());
   for (const std::uint32_t count : counts) {
     const MetadataNeed need = need_of(9, regions.table_bytes());
     const Address pages = Address{regions.count() + 1} << 40;
