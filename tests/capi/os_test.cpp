@@ -63,7 +63,7 @@ TEST_CASE("a heap of a terabyte of address space costs only what is touched") {
   heap_destroy(heap);
 }
 
-TEST_CASE("a region has 2^31 pages with its metadata, and not one more") {
+TEST_CASE("a region has 2^31 pages with its metadata, a terabyte, and not one more") {
   constexpr std::size_t most = std::size_t{1} << 40;
   HeapOptions options = heap_options_default();
   options.page_bytes = 512;

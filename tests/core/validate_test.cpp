@@ -134,8 +134,8 @@ TEST_CASE("validate notices damage to what a region says of itself") {
 }
 
 #if SIZE_MAX > 0xffffffff
-TEST_CASE("validate is content with a region whose last page begins a chunk of numbers") {
-  // A chunk is 2^26 pages, here of 512 bytes. Between two of its multiples there is one, and little of that is touched.
+TEST_CASE("validate is content with a region whose last page begins a chunk of numbers, which one does in 64 GiB") {
+  // A chunk is 2^26 pages, here of 512 bytes. Little of what is reserved is touched.
   constexpr std::size_t chunk_bytes = std::size_t{512} << 26;
   void* const reserved = mmap(nullptr, 2 * chunk_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   REQUIRE(reserved != MAP_FAILED);
