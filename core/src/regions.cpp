@@ -307,18 +307,19 @@ bool Regions::are_sound(Address heap, const MetadataNeed& need) const {
          metadata == metadata_bytes_;
 }
 
-// Without a branch on what it finds: frees that go from region to region would mispredict half of them.
 Region* Regions::find(Address address) const {
-  const std::uint32_t last = count_ - 1;
-  std::uint32_t index = 0;
-  for (std::uint32_t step = std::bit_floor(last); step != 0; step >>= 1) {
-    const std::uint32_t next = index + step;
-    const bool is_on = by_address(next < last ? next : last).given.start <= address;
-    index += step & (std::uint32_t{0} - static_cast<std::uint32_t>(is_on));
+  std::uint32_t low = 0;
+  std::uint32_t high = count_;
+  while (low < high) {
+    const std::uint32_t middle = (low + high) / 2;
+    if (by_address(middle).given.start <= address) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
   }
-  // Where the steps lead beyond the last region, they lead to it.
-  Region& region = by_address(index < last ? index : last);
-  return region.given.holds(address) ? &region : nullptr;
+  if (low == 0 || !by_address(low - 1).given.holds(address)) return nullptr;
+  return &by_address(low - 1);
 }
 
 bool Regions::has(PageNumber number) const {
