@@ -100,8 +100,25 @@ Status Heap::free_at(const Place& place) {
   return Status::ok;
 }
 
+/// The index, among the pages of the region looked at, of the one that a large block begins with at this address.
+[[gnu::always_inline]] inline std::size_t Heap::large_block_at(Address address) const {
+  const std::size_t offset = address - view_start_;
+  const std::size_t page = offset >> page_shift_;
+  const bool is_at_page = offset < view_bytes_ && page << page_shift_ == offset;
+  return is_at_page && view_pages_[page].kind == PageKind::large ? page : no_index;
+}
+
+[[gnu::always_inline]] inline Status Heap::free_large(std::size_t page) {
+  large_.give(pages_, *view_, view_->first + Pages{static_cast<std::uint32_t>(page)}, view_pages_[page]);
+  return Status::ok;
+}
+
+/// Frees a block of the region looked at, `set` being the head at its distance: the set is full, or none.
 Status Heap::free_otherwise(void* block, const Page& set) {
-  return free_in_set(set, reinterpret_cast<Address>(block)) ? Status::ok : free_slowly(block);
+  const auto address = reinterpret_cast<Address>(block);
+  if (free_in_set(set, address)) return Status::ok;
+  const std::size_t page = large_block_at(address);
+  return page != no_index ? free_large(page) : free_slowly(block);
 }
 
 Status Heap::free_slowly(void* block) {
@@ -112,16 +129,12 @@ Status Heap::free_slowly(void* block) {
 
 /// With a size above every class: the fast path is that of a large block in the region looked at.
 Status Heap::deallocate_large(void* block, std::size_t size, std::size_t align) {
-  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
-  const std::size_t page = offset >> page_shift_;
-  const bool is_at_page = offset < view_bytes_ && page << page_shift_ == offset;
-  if (!is_at_page || !is_power_of_two(align) || (reinterpret_cast<Address>(block) & (align - 1)) != 0) [[unlikely]]
+  const auto address = reinterpret_cast<Address>(block);
+  const std::size_t page = large_block_at(address);
+  if (page == no_index || !is_power_of_two(align) || (address & (align - 1)) != 0) [[unlikely]]
     return deallocate_slowly(block, size, align);
-  Page& head = view_pages_[page];
-  if (head.kind != PageKind::large || head.word != ((size - 1) >> page_shift_) + 1) [[unlikely]]
-    return deallocate_slowly(block, size, align);
-  large_.give(pages_, *view_, view_->first + Pages{static_cast<std::uint32_t>(page)}, head);
-  return Status::ok;
+  const bool is_as_long = view_pages_[page].word == ((size - 1) >> page_shift_) + 1;
+  return is_as_long ? free_large(page) : deallocate_slowly(block, size, align);
 }
 
 Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align) {

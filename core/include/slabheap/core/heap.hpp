@@ -122,6 +122,7 @@ class alignas(SlabFront) Heap {
   };
 
   static constexpr std::size_t no_class = max_classes;
+  static constexpr std::size_t no_index = ~std::size_t{0};
 
   Heap(const Configuration& configuration, const Options& options);
   [[nodiscard]] static std::size_t own_bytes(const Configuration& configuration);
@@ -151,6 +152,8 @@ class alignas(SlabFront) Heap {
   Status put_back(const Spot& spot, Slowly slowly);
   Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, const Page& set);
   Status free_otherwise(void* block, const Page& set);
+  [[nodiscard]] std::size_t large_block_at(Address address) const;
+  Status free_large(std::size_t page);
   [[nodiscard]] bool free_in_set(const Page& set, Address address);
   Status deallocate_from(void* block, const SlabFront& front);
   Status settle(const Page& set);
