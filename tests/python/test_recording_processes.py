@@ -217,7 +217,7 @@ def test_a_script_that_runs_a_dynamic_program_is_recorded_under_the_name_of_its_
 NO_PROGRAMS: dict[str, tuple[Sequence[str], type[Exception], str]] = {
     "name": (["no-such-program", "x"], FileNotFoundError, "there is no program 'no-such-program'"),
     "path": (["./none"], FileNotFoundError, "there is no program './none'"),
-    "data": (["/etc/passwd"], FileNotFoundError, "there is no program '/etc/passwd'"),
+    "data": (["/etc/passwd"], PermissionError, "'/etc/passwd' is a file that cannot be executed"),
     "nothing": ([], ValueError, "there is no program to record: the command is empty"),
 }
 

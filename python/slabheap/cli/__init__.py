@@ -27,7 +27,9 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print_error(f"standard output cannot be written: {reason_of(error)}")
+        has_failed = isinstance(error.__context__, SystemExit) and error.__context__.code  # and has said why
+        if not has_failed:
+            print_error(f"standard output cannot be written: {reason_of(error)}")
         sys.exit(2)
 
 
