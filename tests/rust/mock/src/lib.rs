@@ -301,8 +301,9 @@ pub unsafe extern "C" fn heap_reset(heap: *mut Heap) -> HeapStatus {
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn heap_status_message(_: HeapStatus) -> *const c_char {
-    c"a status of the mock".as_ptr()
+pub extern "C" fn heap_status_message(status: HeapStatus) -> *const c_char {
+    let text = if status == Status::Overlap.into() { c"the memory overlaps" } else { c"a status of the mock" };
+    text.as_ptr()
 }
 
 #[unsafe(no_mangle)]
