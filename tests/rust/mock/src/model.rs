@@ -6,6 +6,11 @@ use slabheap_sys::{HeapOptions, HeapPreset, HeapStats};
 use std::alloc::{GlobalAlloc, Layout, System};
 
 const CLASSIC: [usize; 7] = [64, 128, 256, 512, 1024, 2048, 4096];
+/// As in heaps of less than 8 MiB.
+const COMPACT: [usize; 28] = [
+    16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560,
+    3072, 3584, 4096,
+];
 const METADATA_PAGES: usize = 2;
 
 /// Whole pages, and what of their memory has to be given back.
@@ -61,9 +66,7 @@ impl Model {
             // SAFETY: the caller's promise.
             unsafe { std::slice::from_raw_parts(options.classes, options.class_count) }.iter().copied().for_each(add);
         } else if is_compact {
-            // Four a doubling from 16 on, each a multiple of 4.
-            add(16);
-            (4..12).flat_map(|doubling| (5..=8).map(move |quarter| (quarter << doubling) / 4)).for_each(add);
+            COMPACT.into_iter().for_each(add);
         } else {
             CLASSIC.into_iter().for_each(add);
         }
