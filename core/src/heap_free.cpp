@@ -177,7 +177,7 @@ bool Heap::resize_in_place(const Place& place, std::size_t new_size, std::size_t
   if (place.slab != nullptr) return index != no_class && &slabs()[index] == place.slab;
   const std::size_t count = regions().pages_for(new_size);
   if (index != no_class || count > max_region_pages) return false;
-  return large_.resize(pages_, place.head, {static_cast<std::uint32_t>(count)});
+  return LargeBlocks::resize(pages_, place.head, {static_cast<std::uint32_t>(count)});
 }
 
 void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::size_t new_size) {

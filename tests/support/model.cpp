@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace slabheap::test {
 namespace {
@@ -100,7 +101,7 @@ Model::Model(const Setup& setup) : setup_{setup}, classes_{setup.classes} {
   open();
 }
 
-Model::Model(const Setup& setup, const std::vector<Range>& places) : setup_{setup}, classes_{setup.classes}, places_{places} {
+Model::Model(const Setup& setup, std::vector<Range> places) : setup_{setup}, classes_{setup.classes}, places_{std::move(places)} {
   open();
 }
 

@@ -49,7 +49,7 @@ class Model {
   /// A heap over regions of its own, each between rims.
   explicit Model(const Setup& setup);
   /// A heap over the caller's memory, a range for each region; the setup's own are not looked at.
-  Model(const Setup& setup, const std::vector<Range>& places);
+  Model(const Setup& setup, std::vector<Range> places);
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;

@@ -32,7 +32,7 @@ bool Snapshot::differs_by(std::uint64_t* counter, std::uint64_t more) {
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     const Range& range = memory_[i];
     if (!range.holds(counter)) continue;
-    const std::size_t offset = static_cast<std::size_t>(reinterpret_cast<unsigned char*>(counter) - range.start);
+    const auto offset = static_cast<std::size_t>(reinterpret_cast<unsigned char*>(counter) - range.start);
     std::uint64_t before = 0;
     std::memcpy(&before, copies_[i].data() + offset, sizeof before);
     if (*counter != before + more) return false;

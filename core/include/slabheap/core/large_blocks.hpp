@@ -21,7 +21,7 @@ class LargeBlocks {
   /// `page` is the descriptor of the head.
   void give(PageAllocator& pages, Region& region, PageNumber head, Page& page);
   /// Grows a block into free pages behind it, or gives back its tail. False: they are not free, and nothing has changed.
-  [[nodiscard]] bool resize(PageAllocator& pages, PageNumber head, Pages count);
+  [[nodiscard]] static bool resize(PageAllocator& pages, PageNumber head, Pages count);
   /// All blocks are counted as freed. The caller gives the runs back.
   void forget_all();
 
