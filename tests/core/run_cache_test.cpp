@@ -17,6 +17,14 @@ Options keeping(Preset preset = Preset::classic) {
   return options;
 }
 
+/// Four blocks of five pages, of which all but the last are freed, and kept.
+std::vector<void*> keep_three_of_four(CoreHeap& heap) {
+  std::vector<void*> blocks;
+  for (int i = 0; i < 4; ++i) blocks.push_back(heap->allocate(5 * heap->regions().page_bytes(), 1));
+  for (std::size_t i = 0; i < 3; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  return blocks;
+}
+
 }  // namespace
 
 TEST_CASE("a freed run is handed out again to the next request of as many pages, the last one first") {
@@ -117,9 +125,7 @@ TEST_CASE("a kept run that is not what it says, or is not kept where it should b
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{256, keeping(preset)};
     const std::size_t bytes = heap->regions().page_bytes();
-    void* blocks[4];
-    for (void*& block : blocks) block = heap->allocate(5 * bytes, 1);
-    for (int i = 0; i < 3; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+    const std::vector<void*> blocks = keep_three_of_four(heap);
     REQUIRE(heap->validate());
     const Region& region = heap->regions().by_address(0);
     const auto number_of = [&](const void* block) {
@@ -173,9 +179,7 @@ TEST_CASE("a cache does not hold other runs than those it has, nor in other plac
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{256, keeping(preset)};
     const std::size_t bytes = heap->regions().page_bytes();
-    void* blocks[4];
-    for (void*& block : blocks) block = heap->allocate(5 * bytes, 1);
-    for (int i = 0; i < 3; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+    const std::vector<void*> blocks = keep_three_of_four(heap);
     const Regions& regions = heap->regions();
     const RunCache& cache = heap->pages().cache();
     for (std::uint64_t runs = 0; runs < 6; ++runs) {
