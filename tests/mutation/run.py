@@ -4,7 +4,7 @@
 Each mutant (see mutants.py) is compiled and linked with the tests of the core and the C interface. One that the compiler refuses, or makes
 the same code of, is none. A mutant that no test notices has survived: tests/mutation/survivors.toml lists those that were read, each with
 the reason, and any other is a failure, as is a share of noticed mutants below the bound. What is known of a mutant is kept in
-build/mutation as long as the core and its tests are the same, so that a run can be cut short and continued.
+build/mutation, so that a run can be cut short and continued: as long as the heap is the same and, of one that survived, its tests too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ WORK = ROOT / "build/mutation"
 AS_ONE = WORK / "all_sources.cpp"  # includes every source, which takes a changed header less time than one by one
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 LEAST_KILLED = 90  # of 100
-LONGEST = 20  # seconds that a test program may take; they take one
+LONGEST = 20  # seconds that the tests may take; they take one
+LONGEST_REPLAY = 3  # and that the kept inputs may, which take a tenth
 
 CORE = sorted((ROOT / "core/src").glob("*.cpp"))
 HEADERS = sorted((ROOT / "core/include/slabheap/core").glob("*.hpp"))
@@ -122,12 +123,11 @@ def prepare() -> None:
             raise RuntimeError(f"{source} does not compile")
 
 
-def digest() -> str:
-    """What the fate of a mutant depends on."""
+def digest(*folders: str) -> str:
+    """The name of what is in these folders: sources and inputs."""
     total = hashlib.sha256()
-    sources = [path for folder in ("core", "capi", "tests") for path in (ROOT / folder).rglob("*.[ch]pp")]
-    for path in sorted([*sources, *(ROOT / "tests/fuzz/corpus").rglob("*")]):
-        if path.is_file():
+    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*")):
+        if path.is_file() and (path.suffix in {".cpp", ".hpp"} or "corpus" in path.parts):
             total.update(path.name.encode() + path.read_bytes())
     return total.hexdigest()[:16]
 
@@ -154,13 +154,13 @@ def compiled(case: Case, folder: Path) -> Iterator[list[Path] | None]:
         changed.unlink()
 
 
-def ends_well(command: list[str | Path]) -> bool:
+def ends_well(command: list[str | Path], longest: int) -> bool:
     """Whether a test program ends well within the time that it has."""
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | STEPS, start_new_session=True
     ) as process:
         try:
-            return process.wait(LONGEST) == 0
+            return process.wait(longest) == 0
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             return False
@@ -174,8 +174,11 @@ def try_tests(objects: list[Path], folder: Path) -> bool:
         link: list[str | Path] = ["g++", "-no-pie", "-o", program, *objects, WORK / f"{name}.o"]
         if subprocess.run(link, capture_output=True, check=False).returncode != 0:
             return False
-        arguments = [f"--test-case-exclude={SPARED}", "--abort-after=1"] if name == "tests" else [ROOT / "tests/fuzz/corpus" / name]
-        if not ends_well([program, *arguments]):
+        if name == "tests":
+            passed = ends_well([program, f"--test-case-exclude={SPARED}", "--abort-after=1"], LONGEST)
+        else:
+            passed = ends_well([program, ROOT / "tests/fuzz/corpus" / name], LONGEST_REPLAY)
+        if not passed:
             return False
     return True
 
@@ -192,13 +195,16 @@ def fate_of(case: Case, worker: int) -> str:
         return "survived" if try_tests(objects, folder) else "killed"
 
 
-def known_fates(path: Path) -> dict[str, str]:
-    """The fates that were found by earlier runs."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return dict(json.loads(line) for line in lines)
+def known_fates(record: Path, tests: str) -> dict[str, str]:
+    """The fates that were found by earlier runs.
+
+    Tests are only ever added: what others noticed, these do too, and only what survived has to be tried again.
+    """
+    lines = map(json.loads, record.read_text().splitlines() if record.exists() else [])
+    return {key: fate for key, fate, found_by in lines if fate != "survived" or found_by == tests}
 
 
-def run(cases: list[Case], fates: dict[str, str], record: Path, seconds: float) -> None:
+def run(cases: list[Case], fates: dict[str, str], record: Path, tests: str, seconds: float) -> None:
     """Finds out the fates that are not known, as long as there is time."""
     end = time.monotonic() + seconds
     left = [case for case in cases if case.key() not in fates]
@@ -211,7 +217,7 @@ def run(cases: list[Case], fates: dict[str, str], record: Path, seconds: float) 
                 break
             found.append((case.key(), fate_of(case, worker)))
             with record.open("a") as file:
-                file.write(json.dumps(found[-1]) + "\n")
+                file.write(json.dumps((*found[-1], tests)) + "\n")
         return found
 
     with ThreadPoolExecutor(workers) as pool:
@@ -258,9 +264,9 @@ def main() -> int:
     if not all(try_tests(objects, WORK / "whole") for objects in ([whole(path) for path in (*CORE, *CAPI)], [whole(AS_ONE)])):
         print("mutation: the tests fail on the core as it is", file=sys.stderr)
         return 1
-    record = WORK / f"{digest()}.jsonl"
-    fates = known_fates(record)
-    run(cases, fates, record, arguments.seconds)
+    record, tests = WORK / f"{digest('core', 'capi')}.jsonl", digest("tests")
+    fates = known_fates(record, tests)
+    run(cases, fates, record, tests, arguments.seconds)
     left = sum(case.key() not in fates for case in cases)
     if left:
         print(f"mutation: {len(cases) - left} of {len(cases)} mutants tried; run it again for the rest")
