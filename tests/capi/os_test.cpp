@@ -143,6 +143,25 @@ TEST_CASE("trim gives free pages back to the OS, and live blocks keep their cont
   heap_destroy(heap);
 }
 
+TEST_CASE("trim gives back what was in use on both sides of pages that were never used, in every region, and no more") {
+  HeapOptions options = heap_options_default();
+  options.preset = HEAP_PRESET_COMPACT;
+  options.bytes = 16 << 20;
+  Heap* heap = nullptr;
+  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+  REQUIRE(heap_add_memory(heap, nullptr, 16 << 20) == HEAP_STATUS_OK);
+  // More than a region holds; long blocks come from above, short ones from below.
+  std::vector<void*> blocks;
+  for (const std::size_t size : {1 << 16, 3 << 20, 3 << 20, 3 << 20, 3 << 20, 3 << 20, 3 << 20}) {
+    blocks.push_back(heap_allocate(heap, size, 1));
+    REQUIRE(blocks.back() != nullptr);
+  }
+  for (void* block : blocks) REQUIRE(heap_free(heap, block) == HEAP_STATUS_OK);
+  CHECK(heap_trim(heap) == 6 * (3 << 20) + (1 << 16));
+  CHECK(heap_trim(heap) == 0);
+  heap_destroy(heap);
+}
+
 TEST_CASE("trim of the caller's memory gives sets to the page layer and leaves the memory alone") {
   void* memory = mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   Heap* heap = heap_new(memory, 1 << 20);

@@ -201,21 +201,28 @@ TEST_CASE("a snug set is as short as a small tail lets it be, and longer in a he
   CHECK(SetShape::snug(4096, 64, 10).page_count == 4);     // a block needs more than a 64th
 }
 
-TEST_CASE("a snug slab has short sets at first, and longer ones the more it carves") {
-  CoreHeap heap{1 << 17, options(Preset::compact)};
+TEST_CASE("a snug set is a quarter as long as all that its slab has carved, between its least and most; half of the most is most in a full heap") {
+  CoreHeap heap{1 << 16, options(Preset::compact)};
   std::size_t index = 0;
   while (heap->slab(index).block_bytes() < 512) ++index;
-  std::vector<std::uint64_t> added;
-  std::uint64_t total = 0;
-  while (total < 1024) {
-    REQUIRE(heap->allocate(512, 1) != nullptr);
-    const std::uint64_t now = heap->slab(index).total_blocks();
-    if (now != total) added.push_back(now - total);
-    total = now;
+  const Slab& slab = heap->slab(index);
+  constexpr std::uint32_t most = 32;  // pages of 1 KiB, of two blocks each
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::uint32_t> sets;
+    std::vector<std::uint32_t> expected;
+    std::uint32_t carved = 0;
+    for (bool is_roomy = true; carved < 40000; is_roomy = heap->pages().is_roomy()) {
+      REQUIRE(heap->allocate(512, 1) != nullptr);
+      if (slab.pages().count == carved) continue;
+      sets.push_back(slab.pages().count - carved);
+      expected.push_back(std::clamp(carved / 4, 1U, is_roomy ? most : most / 2));
+      carved = slab.pages().count;
+    }
+    CHECK(sets == expected);
+    CHECK(std::count(sets.begin(), sets.end(), most) > 900);
+    CHECK(std::count(sets.begin(), sets.end(), most / 2) > 400);
+    heap->reset();
   }
-  CHECK(added.front() == 2);
-  CHECK(added.back() == 64);
-  CHECK(std::is_sorted(added.begin(), added.end()));
 }
 
 TEST_CASE("the sets of the presets have these pages and blocks") {
