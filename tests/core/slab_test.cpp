@@ -265,7 +265,7 @@ TEST_CASE("the sets of the presets have these pages and blocks") {
   }
 }
 
-TEST_CASE("of lengths that all leave much, the one that leaves least of itself is taken") {
+TEST_CASE("of lengths that all leave much, the one that leaves least of itself is taken, and the longest of several such") {
   const SetShape shape = SetShape::full(1400, 64, 192, 10);  // up to three pages: 648 of 2048 bytes, or 272 of 3072
   CHECK(shape.page_count == 3);
   CHECK(shape.blocks == 2);
@@ -273,6 +273,9 @@ TEST_CASE("of lengths that all leave much, the one that leaves least of itself i
   CHECK(longer.page_count == 3);
   const SetShape shorter = SetShape::full(1900, 64, 192, 10);  // 148 of 2048 bytes, or 1172 of 3072
   CHECK(shorter.page_count == 2);
+  const SetShape tied = SetShape::full(1400, 64, 384, 10);  // 544 of 6144 bytes are as much of them as 272 of 3072
+  CHECK(tied.page_count == 6);
+  CHECK(tied.blocks == 4);
 }
 
 TEST_CASE("sets that are partial are counted, current or not") {
