@@ -17,6 +17,15 @@ constexpr std::size_t page = 4096;
 
 void* behind(void* block, std::size_t bytes) { return static_cast<char*>(block) + bytes; }
 
+/// Runs of any length begin at any page, and freed ones are kept.
+Options best_fit_with_cache() {
+  Options own = options(Preset::classic);
+  own.pages = PageLayerKind::best_fit;
+  own.has_pages = true;
+  own.has_cache = true;
+  return own;
+}
+
 }  // namespace
 
 TEST_CASE("a large block is trimmed to whole pages") {
@@ -132,14 +141,10 @@ TEST_CASE("freeing every large block, in any order, restores the heap") {
 }
 
 TEST_CASE("the tail of a block that shrinks is kept without the hints of a block that once began where it does") {
-  Options best_fit = options(Preset::classic);
-  best_fit.pages = PageLayerKind::best_fit;
-  best_fit.has_pages = true;
-  best_fit.has_cache = true;
   // Which pages have hints depends on their numbers.
   for (std::size_t before = 2; before <= 16; ++before) {
     for (std::size_t behind = 3; behind <= 8; ++behind) {
-      CoreHeap heap{256, best_fit};
+      CoreHeap heap{256, best_fit_with_cache()};
       REQUIRE(heap->allocate(before * page, 1) != nullptr);
       void* const first = heap->allocate(3 * page, 1);
       void* const second = heap->allocate(2 * page, 1);
@@ -150,6 +155,25 @@ TEST_CASE("the tail of a block that shrinks is kept without the hints of a block
       REQUIRE(heap->reallocate(first, (5 + behind) * page, 1, 5 * page) == first);
       REQUIRE(heap->allocate(behind * page, 1) == third);
       CHECK(heap->free(::behind(third, (behind - 1) * page)) == Status::misaligned);
+      CHECK(heap->validate());
+    }
+  }
+}
+
+TEST_CASE("a block in the place of a set that was kept has hints of its own, whatever class the set was of") {
+  for (std::size_t before = 2; before <= 8; ++before) {
+    for (std::size_t size = 128; size <= 512; size *= 2) {
+      CoreHeap heap{1024, best_fit_with_cache()};
+      REQUIRE(heap->allocate(before * page, 1) != nullptr);
+      std::vector<void*> blocks;
+      for (int i = 0; i < 64 + 1; ++i) blocks.push_back(heap->allocate(size, 1));
+      for (std::size_t i = 0; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+      void* const large = heap->allocate(64 * size, 1);
+      REQUIRE(large == blocks[0]);
+      for (std::size_t offset = page; offset < 64 * size; offset += page) {
+        CHECK(heap->free(behind(large, offset)) == Status::misaligned);
+      }
+      CHECK(heap->free(large) == Status::ok);
       CHECK(heap->validate());
     }
   }
