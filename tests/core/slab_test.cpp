@@ -202,7 +202,7 @@ TEST_CASE("a snug set is as short as a small tail lets it be, and longer in a he
   CHECK(SetShape::snug(4096, 64, 10).page_count == 4);     // a block needs more than a 64th
 }
 
-TEST_CASE("a snug set is a quarter as long as all that its slab has carved, between its least and most; half of the most is most in a full heap") {
+TEST_CASE("a snug set is a quarter of all that its slab has carved, from its least up to its most, which a full heap halves") {
   CoreHeap heap{1 << 16, options(Preset::compact)};
   std::size_t index = 0;
   while (heap->slab(index).block_bytes() < 512) ++index;
