@@ -11,42 +11,16 @@
 #include "support/memory.hpp"
 #include "support/model.hpp"
 #include "support/picture.hpp"
+#include "test_heap.hpp"
 
 using slabheap::test::Memory;
 using slabheap::test::picture;
+using slabheap::test::TestHeap;
 
 namespace {
 
 constexpr std::size_t kib = 1024;
 constexpr std::size_t mib = 1024 * kib;
-
-/// A heap in memory of the test's.
-class TestHeap {
- public:
-  explicit TestHeap(std::size_t bytes, HeapPreset preset = HEAP_PRESET_CLASSIC, std::size_t misalignment = 0)
-      : memory_{bytes, misalignment} {
-    HeapOptions options = heap_options_default();
-    options.memory = memory_.start();
-    options.bytes = bytes;
-    options.preset = preset;
-    REQUIRE(heap_new_with(&options, &heap_) == HEAP_STATUS_OK);
-  }
-  ~TestHeap() {
-    CHECK(heap_check(heap_) == HEAP_STATUS_OK);
-    heap_destroy(heap_);
-    CHECK(memory_.rim_is_whole());
-  }
-  TestHeap(const TestHeap&) = delete;
-  TestHeap& operator=(const TestHeap&) = delete;
-
-  operator Heap*() const { return heap_; }
-  [[nodiscard]] HeapStats stats() const { return heap_stats(heap_); }
-  [[nodiscard]] const Memory& memory() const { return memory_; }
-
- private:
-  Memory memory_;
-  Heap* heap_ = nullptr;
-};
 
 enum class Order { forward, reverse, random };
 
