@@ -46,6 +46,17 @@ class Guarded {
   unsigned char* start_;
 };
 
+/// The address behind the last page of a heap of one region.
+void* end_of_pages(const Heap* heap) {
+  void* end = nullptr;
+  const HeapRunVisitor note = [](void* context, const HeapRun* run) {
+    *static_cast<void**>(context) = static_cast<char*>(run->start) + run->bytes;
+    return true;
+  };
+  REQUIRE(heap_visit_runs(heap, note, &end) == HEAP_STATUS_OK);
+  return end;
+}
+
 /// Makes a heap of exactly these bytes and uses all of its memory; whether there was one.
 bool use(const HeapOptions& options) {
   Heap* heap = nullptr;
@@ -59,6 +70,9 @@ bool use(const HeapOptions& options) {
   auto* block = static_cast<unsigned char*>(heap_allocate(heap, stats.largest_free_bytes, 1));
   REQUIRE(block != nullptr);
   block[0] = block[stats.largest_free_bytes - 1] = 1;
+  // What lies behind the pages is no metadata of a page.
+  REQUIRE(heap_free(heap, end_of_pages(heap)) != HEAP_STATUS_OK);
+  REQUIRE(heap_deallocate(heap, end_of_pages(heap), 1, 1) != HEAP_STATUS_OK);
   REQUIRE(heap_check(heap) == HEAP_STATUS_OK);
   heap_destroy(heap);
   return true;
