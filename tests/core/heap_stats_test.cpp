@@ -52,3 +52,21 @@ TEST_CASE("the peak is the most pages that were in use at once, whatever is take
     CHECK(heap->stats().peak_page_bytes == 16 * 4096);
   }
 }
+
+TEST_CASE("what is free at the end of a region ends there, whatever lies behind the descriptors of its pages") {
+  const std::size_t classes[] = {4096};
+  Options own = options(Preset::classic, 0, 1);
+  own.classes = classes;
+  own.class_count = 1;
+  own.pages = PageLayerKind::best_fit;
+  own.has_pages = true;
+  CoreHeap heap{16, own};
+  std::vector<void*> blocks;
+  for (int i = 0; i < 16; ++i) blocks.push_back(heap->allocate(4096, 1));
+  for (const std::size_t i : {15U, 1U, 3U}) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  // The last page is a set that is kept back. Backward links lie behind the descriptors: if the first four were one of those,
+  // they would say that a free run begins there.
+  const Region& region = heap->regions().by_address(0);
+  REQUIRE((region.previous[3].value & 0xff) == static_cast<std::uint32_t>(PageKind::free_run));
+  CHECK(heap->stats().largest_free_bytes == 4096);
+}
