@@ -40,6 +40,27 @@ TEST_CASE("a freed run is handed out again to the next request of as many pages,
   CHECK(heap.picture() == "[large 5] [free 1] [free 2] [large 5] [free 1] [free 2] [large 5] [free 235]");
 }
 
+TEST_CASE("a freed run is kept whatever multiple of its length it begins at") {
+  for (const std::size_t count : {2U, 4U, 8U}) {
+    CoreHeap heap{256, keeping()};
+    std::vector<void*> blocks;
+    for (int i = 0; i < 4; ++i) blocks.push_back(heap->allocate(count * page, 1));
+    for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+    for (std::size_t i = 4; i-- > 0;) CHECK(heap->allocate(count * page, 1) == blocks[i]);
+  }
+}
+
+TEST_CASE("a run is kept that takes all of the room, a quarter of the heap less a page for each run, and none that takes more") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    for (const std::size_t count : {62U, 63U, 64U}) {
+      CoreHeap heap{256, keeping(preset)};
+      void* const block = heap->allocate(count * heap->regions().page_bytes(), 1);
+      REQUIRE(heap->free(block) == Status::ok);
+      CHECK(heap->pages().cache().has(count) == (count < 64));
+    }
+  }
+}
+
 TEST_CASE("a run that is kept serves no request of another length, and none without a valid alignment") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{256, keeping(preset)};
