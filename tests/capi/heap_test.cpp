@@ -301,47 +301,6 @@ TEST_CASE("a request whose block would hold no more than the longest free run ge
   CHECK(refused > 0);
 }
 
-TEST_CASE("a request just above the largest class gets a block that holds it, wherever short runs are free") {
-  HeapOptions options = heap_options_default();
-  options.bytes = 1 << 20;
-  options.preset = HEAP_PRESET_COMPACT;
-  options.freed_runs = HEAP_FREED_RUNS_MERGED;
-  Heap* heap = nullptr;
-  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
-  for (std::size_t size = 1; size <= 4096; size *= 2) REQUIRE(heap_allocate(heap, size, 1) != nullptr);
-  for (int i = 0; i < 60; ++i) {
-    // Of six pages that were free, one is left.
-    void* six = heap_allocate(heap, 6 * kib, 1);
-    REQUIRE(heap_allocate(heap, 5 * kib, 1) != nullptr);
-    REQUIRE(heap_free(heap, six) == HEAP_STATUS_OK);
-    void* block = heap_allocate(heap, 4097, 1);
-    CHECK(block == six);
-    CHECK(heap_block_size(heap, block) == 5 * kib);
-    block = heap_allocate(heap, 4097, 1);
-    CHECK(heap_block_size(heap, block) == 5 * kib);
-  }
-  heap_destroy(heap);
-}
-
-TEST_CASE("a heap that is full of the smallest blocks has none that is just above the largest class") {
-  const TestHeap heap{1 << 20, HEAP_PRESET_COMPACT};
-  while (heap_allocate(heap, 1, 1) != nullptr) continue;
-  CHECK(heap_allocate(heap, 4097, 1) == nullptr);
-  CHECK(heap_allocate(heap, 4096, 1) == nullptr);
-}
-
-TEST_CASE("the current set goes back when it is empty and another has a free block") {
-  const TestHeap heap{1 << 20};
-  void* blocks[65];
-  for (void*& block : blocks) block = heap_allocate(heap, 64, 1);
-  const std::uint64_t two_sets = heap.stats().slab_total_bytes;
-  REQUIRE(heap_free(heap, blocks[0]) == HEAP_STATUS_OK);
-  CHECK(heap.stats().slab_total_bytes == two_sets);
-  REQUIRE(heap_free(heap, blocks[64]) == HEAP_STATUS_OK);
-  CHECK(heap.stats().slab_total_bytes == two_sets / 2);
-  CHECK(heap_allocate(heap, 64, 1) == blocks[0]);
-}
-
 TEST_CASE("a reset frees every block and keeps the heap") {
   TestHeap heap{mib};
   const std::string start = picture(heap);

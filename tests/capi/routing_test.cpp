@@ -1,0 +1,78 @@
+// Which run or set a request gets, where that is promised.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "slabheap/slabheap.h"
+
+namespace {
+
+Heap* compact_heap(HeapFreedRuns freed_runs) {
+  HeapOptions options = heap_options_default();
+  options.bytes = 1 << 20;
+  options.preset = HEAP_PRESET_COMPACT;
+  options.freed_runs = freed_runs;
+  Heap* heap = nullptr;
+  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+  return heap;
+}
+
+}  // namespace
+
+TEST_CASE("a request just above the largest class gets a block that holds it, wherever short runs are free") {
+  Heap* heap = compact_heap(HEAP_FREED_RUNS_MERGED);
+  for (std::size_t size = 1; size <= 4096; size *= 2) REQUIRE(heap_allocate(heap, size, 1) != nullptr);
+  for (int i = 0; i < 60; ++i) {
+    // Of six pages that were free, one is left.
+    void* six = heap_allocate(heap, 6144, 1);
+    REQUIRE(heap_allocate(heap, 5120, 1) != nullptr);
+    REQUIRE(heap_free(heap, six) == HEAP_STATUS_OK);
+    void* block = heap_allocate(heap, 4097, 1);
+    CHECK(block == six);
+    CHECK(heap_block_size(heap, block) == 5120);
+    block = heap_allocate(heap, 4097, 1);
+    CHECK(heap_block_size(heap, block) == 5120);
+  }
+  heap_destroy(heap);
+}
+
+TEST_CASE("a heap that is full of the smallest blocks has none that is just above the largest class") {
+  Heap* heap = compact_heap(HEAP_FREED_RUNS_KEPT);
+  while (heap_allocate(heap, 1, 1) != nullptr) continue;
+  CHECK(heap_allocate(heap, 4097, 1) == nullptr);
+  CHECK(heap_allocate(heap, 4096, 1) == nullptr);
+  heap_destroy(heap);
+}
+
+TEST_CASE("the current set goes back when it is empty and another has a free block") {
+  Heap* heap = heap_new(nullptr, 1 << 20);
+  void* blocks[65];
+  for (void*& block : blocks) block = heap_allocate(heap, 64, 1);
+  const std::uint64_t two_sets = heap_stats(heap).slab_total_bytes;
+  REQUIRE(heap_free(heap, blocks[0]) == HEAP_STATUS_OK);
+  CHECK(heap_stats(heap).slab_total_bytes == two_sets);
+  REQUIRE(heap_free(heap, blocks[64]) == HEAP_STATUS_OK);
+  CHECK(heap_stats(heap).slab_total_bytes == two_sets / 2);
+  CHECK(heap_allocate(heap, 64, 1) == blocks[0]);
+  heap_destroy(heap);
+}
+
+TEST_CASE("best fit compares eight free runs of a bin: of more, a longer one may be passed over") {
+  Heap* heap = compact_heap(HEAP_FREED_RUNS_MERGED);
+  // Runs of 30 pages and one of 31, the first that is freed, apart from each other; the rest of the heap in use.
+  std::vector<void*> freed;
+  for (int i = 0; i < 10; ++i) {
+    freed.push_back(heap_allocate(heap, i == 0 ? 31 * 1024 : 30 * 1024, 1));
+    REQUIRE(heap_allocate(heap, 40 * 1024, 1) != nullptr);
+  }
+  while (heap_allocate(heap, 1, 1) != nullptr) continue;
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(heap_free(heap, freed[static_cast<std::size_t>(i)]) == HEAP_STATUS_OK);
+    CHECK(heap_stats(heap).largest_free_bytes == (i < 8 ? 31 : 30) * 1024);
+  }
+  CHECK(heap_allocate(heap, 31 * 1024, 1) == nullptr);
+  CHECK(heap_allocate(heap, 30 * 1024, 1) == freed[9]);
+  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  heap_destroy(heap);
+}
