@@ -187,6 +187,12 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   return reinterpret_cast<void*>(large_.take_kept(pages_, {static_cast<std::uint32_t>(count)}));
 }
 
+/// By a front that has nothing left to offer.
+void* Heap::allocate_refilled(SlabFront& front, std::size_t size, std::size_t align) {
+  const auto index = static_cast<std::size_t>(&front - fronts()) - 1;
+  return slabs()[index].refill(pages_) ? front.hand_out() : allocate_again(size, align);
+}
+
 /// What the fast path could not serve.
 void* Heap::allocate_slowly(std::size_t size, std::size_t align) {
   const std::size_t index = class_for(size, align);  // no class serves what is no power of two

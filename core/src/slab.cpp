@@ -32,10 +32,11 @@ struct Lengths {
   }
 };
 
-/// Whether so many of a set's blocks are free that it is worth while to turn to it; they are few, so one is taken at a time.
-bool is_enough(std::uint64_t free, const Page& set) {
-  for (unsigned more = unsigned{set.block_count} >> enough_shift; more > 1; --more) free &= free - 1;
-  return free != 0;
+std::uint64_t free_blocks(const Page& set) { return all_blocks(set.block_count) & ~set.word; }
+
+/// Whether these free blocks of a set are enough to turn to it, although there is room for another.
+bool are_enough(std::uint64_t blocks, const Page& set) {
+  return blocks != 0 && bit_count(blocks) >= unsigned{set.block_count} >> enough_shift;
 }
 
 /// What a set of this shape leaves unused.
@@ -131,7 +132,7 @@ std::uint32_t Slab::partial_sets() const {
 }
 
 std::uint64_t Slab::free_in_current() const {
-  return current_number_ == no_page ? 0 : all_blocks(front_->current->block_count) & ~front_->current->word;
+  return current_number_ == no_page ? 0 : free_blocks(*front_->current);
 }
 
 void Slab::offer(std::uint64_t blocks) {
@@ -146,7 +147,7 @@ void Slab::make_current(const PageAllocator& pages, PageNumber set) {
   front_->current_start = pages.regions().address(region, set);
   current_number_ = set;
   lead_to_list();
-  offer(all_blocks(page.block_count) & ~page.word);
+  offer(free_blocks(page));
 }
 
 /// Puts the current set, of which nothing is offered any more, to where it belongs.
@@ -187,7 +188,7 @@ void Slab::lead_to_list() {
 bool Slab::has_enough(const PageAllocator& pages, PageNumber set) {
   if (set == no_page) return false;
   const Page& page = pages.regions().page(set);
-  return is_enough(all_blocks(page.block_count) & ~page.word, page);
+  return are_enough(free_blocks(page), page);
 }
 
 PageNumber Slab::take_listed(PageAllocator& pages) {
@@ -200,7 +201,7 @@ PageNumber Slab::take_listed(PageAllocator& pages) {
 
 bool Slab::refill(PageAllocator& pages) {
   const std::uint64_t again = free_in_current();
-  if (again != 0 && is_enough(again, *front_->current)) {
+  if (are_enough(again, *front_->current)) {
     offer(again);
     return true;
   }

@@ -141,6 +141,7 @@ class alignas(SlabFront) Heap {
 
   [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
+  [[nodiscard]] [[gnu::noinline]] void* allocate_refilled(SlabFront& front, std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_again(std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_in(std::size_t index, std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_large(std::size_t size, std::size_t align);
@@ -203,8 +204,10 @@ class alignas(SlabFront) Heap {
   if (last >= largest_class_) [[unlikely]]
     return allocate_kept(size, align);
   SlabFront& front = fronts()[front_of_granule_[last >> granule_shift_]];
-  if (!front.serves(align) || front.offered == 0) [[unlikely]]
+  if (!front.serves(align)) [[unlikely]]
     return allocate_slowly(size, align);
+  if (front.offered == 0) [[unlikely]]
+    return allocate_refilled(front, size, align);
   return front.hand_out();
 }
 
