@@ -93,7 +93,7 @@ Status Heap::settle(const Page& set) {
 Status Heap::free_at(const Place& place) {
   if (place.region != view_) look_at(*place.region);
   if (place.slab == nullptr) {
-    large_.give(pages_, *place.region, place.head, place.region->page(place.head));
+    large_.give(pages_, place.head, place.region->page(place.head));
   } else {
     place.slab->put(pages_, place.head, place.block);
   }
@@ -109,7 +109,7 @@ Status Heap::free_at(const Place& place) {
 }
 
 [[gnu::always_inline]] inline Status Heap::free_large(std::size_t page) {
-  large_.give(pages_, *view_, view_->first + Pages{static_cast<std::uint32_t>(page)}, view_pages_[page]);
+  large_.give(pages_, view_->first + Pages{static_cast<std::uint32_t>(page)}, view_pages_[page]);
   return Status::ok;
 }
 

@@ -108,8 +108,7 @@ void PageAllocator::give_to_layer(Run run) {
   with_layer(*this, [&](auto& layer) {
     if (is_roomy() && !cache_.empty() && cache_.is_too_full_for(run.pages)) {
       layer.give(regions_, cache_.give_up_one(regions_));
-      Region& region = regions_.of(run.first);
-      if (cache_.keep(region, run, region.page(run.first))) return;
+      if (cache_.keep(run, regions_.page(run.first))) return;
     }
     layer.give(regions_, run);
   });

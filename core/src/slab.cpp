@@ -131,9 +131,7 @@ std::uint32_t Slab::partial_sets() const {
   return listed_ + (used != 0 && used != all_blocks(front_->current->block_count) ? 1U : 0U);
 }
 
-std::uint64_t Slab::free_in_current() const {
-  return current_number_ == no_page ? 0 : free_blocks(*front_->current);
-}
+std::uint64_t Slab::free_in_current() const { return current_number_ == no_page ? 0 : free_blocks(*front_->current); }
 
 void Slab::offer(std::uint64_t blocks) {
   offered_blocks_ += bit_count(blocks);
@@ -258,8 +256,7 @@ PageNumber Slab::grow(PageAllocator& pages) {
 }
 
 void Slab::release(PageAllocator& pages, PageNumber set) {
-  Region& region = pages.regions().of(set);
-  Page& page = region.page(set);
+  Page& page = pages.regions().page(set);
   const Run run = run_of(set, page, pages.regions().page_shift());
   total_blocks_ -= page.block_count;
   pages_ -= run.pages;
@@ -267,7 +264,7 @@ void Slab::release(PageAllocator& pages, PageNumber set) {
   page.block_count = 0;
   page.front = no_front;
   page.class_index = 0;
-  pages.give(region, run, page);
+  pages.give(run, page);
 }
 
 void Slab::put(PageAllocator& pages, PageNumber set, std::size_t block) {

@@ -58,31 +58,22 @@ class BestFit {
   std::uint8_t filled_columns_[row_count] = {};  // bit set if and only if the list is not empty
 };
 
+/// Looks upwards from run to run, and at the free run below. A run below that is kept is itself one that is asked about, and finds
+/// the rest.
 template <typename Kept>
 Pages BestFit::reach(const Regions& regions, Run run, Kept kept) const {
   const Region& region = regions.of(run.first);
-  PageNumber start = run.first;
   PageNumber end = run.end();
   for (Pages step{1}; end < region.end() && step.count != 0; end = end + step) {
     const Page& page = region.page(end);
     step = page.kind == PageKind::free_run ? Pages{static_cast<std::uint32_t>(page.word)} : kept(end);
   }
-  for (Pages step{1}; start > region.first && step.count != 0; start = start - step) {
-    const PageNumber last = start - Pages{1};
-    const Page& page = region.page(last);
-    const Pages length{static_cast<std::uint32_t>(page.word)};
-    if (page.kind == PageKind::free_end || page.kind == PageKind::free_run) {
-      step = length;
-      continue;
-    }
-    const Pages distance{region.head_distances[(last - region.first).count]};
-    PageNumber head = last - distance;
-    if (page.kind == PageKind::kept_end) head = start - length;
-    if (page.kind == PageKind::hint) head = {static_cast<std::uint32_t>(page.word)};
-    step = kept(head);
-    if (head + step != start) step = {};
+  Pages pages = end - run.first;
+  if (run.first > region.first) {
+    const Page& before = region.page(run.first - Pages{1});
+    if (before.kind == PageKind::free_end || before.kind == PageKind::free_run) pages += Pages{static_cast<std::uint32_t>(before.word)};
   }
-  return end - start;
+  return pages;
 }
 
 }  // namespace slabheap

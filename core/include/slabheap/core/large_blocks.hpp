@@ -19,7 +19,7 @@ class LargeBlocks {
   /// A new block of a run that the cache of the pages has: its address.
   [[nodiscard]] Address take_kept(PageAllocator& pages, Pages count);
   /// `page` is the descriptor of the head.
-  void give(PageAllocator& pages, Region& region, PageNumber head, Page& page);
+  void give(PageAllocator& pages, PageNumber head, Page& page);
   /// Grows a block into free pages behind it, or gives back its tail. False: they are not free, and nothing has changed.
   [[nodiscard]] static bool resize(PageAllocator& pages, PageNumber head, Pages count);
   /// All blocks are counted as freed. The caller gives the runs back.
@@ -53,10 +53,10 @@ inline Address LargeBlocks::take_kept(PageAllocator& pages, Pages count) {
   return pages.regions().address(region, head);
 }
 
-inline void LargeBlocks::give(PageAllocator& pages, Region& region, PageNumber head, Page& page) {
+inline void LargeBlocks::give(PageAllocator& pages, PageNumber head, Page& page) {
   ++deallocations_;
   page.class_index = has_hints;
-  pages.give(region, {head, {static_cast<std::uint32_t>(page.word)}}, page);
+  pages.give({head, {static_cast<std::uint32_t>(page.word)}}, page);
 }
 
 }  // namespace slabheap

@@ -13,7 +13,6 @@ enum class PageKind : std::uint8_t {
   inner = 0,  ///< not a head: inside a run, or never used
   free_run,   ///< head of a free run
   kept_run,   ///< head of a free run that the page layer does not know of, see RunCache
-  kept_end,   ///< last page of a kept run of two pages or more, or once was; with best fit only
   free_end,   ///< last page of a free run of two pages or more; kept by best fit only
   set,        ///< head of a set
   large,      ///< head of a large block
@@ -21,7 +20,7 @@ enum class PageKind : std::uint8_t {
 };
 
 struct Page {
-  /// set: its blocks in use, one bit each (see Slab) · free_run, free_end, kept_run, kept_end, large: the run's length in pages ·
+  /// set: its blocks in use, one bit each (see Slab) · free_run, free_end, kept_run, large: the run's length in pages ·
   /// hint: number of a head
   std::uint64_t word;
   /// The next page on the list that this one is on; the previous one stands in the region's `previous`. Of a current set, the

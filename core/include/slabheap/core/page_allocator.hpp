@@ -37,8 +37,8 @@ class PageAllocator {
   [[nodiscard]] bool take_at(Run run);
   /// Takes back pages that were handed out; any part of what `take` gave will do.
   void give(Run run);
-  /// The same, with the region and the descriptor of the head.
-  void give(Region& region, Run run, Page& head);
+  /// The same, with the descriptor of the head.
+  void give(Run run, Page& head);
   /// Takes back everything. `run_at(region, head)` gives the run of any head.
   template <typename RunAt>
   void give_all(RunAt run_at);
@@ -102,17 +102,16 @@ inline PageNumber PageAllocator::take(Pages pages, Pages alignment) {
   return head;
 }
 
-inline void PageAllocator::give(Region& region, Run run, Page& head) {
+inline void PageAllocator::give(Run run, Page& head) {
   used_pages_ -= run.pages.count;
-  if (!is_roomy() || !cache_.keep(region, run, head)) [[unlikely]]
+  if (!is_roomy() || !cache_.keep(run, head)) [[unlikely]]
     give_to_layer(run);
 }
 
 inline void PageAllocator::give(Run run) {
-  Region& region = regions_.of(run.first);
-  Page& head = region.page(run.first);
+  Page& head = regions_.page(run.first);
   head.class_index = 0;  // what it was before says nothing of this run
-  give(region, run, head);
+  give(run, head);
 }
 
 template <typename RunAt>

@@ -25,8 +25,8 @@ class RunCache {
   [[nodiscard]] PageNumber last_of(Pages pages) const { return first_[pages.count - 1]; }
   /// Takes that run, the descriptor of whose head this is; it stays as `keep` left it.
   void take(Pages pages, const Page& head);
-  /// Keeps a run of a region, or does not and returns false. `head` is the descriptor of its first page.
-  [[nodiscard]] bool keep(const Region& region, Run run, Page& head);
+  /// Keeps a run, or does not and returns false. `head` is the descriptor of its first page.
+  [[nodiscard]] bool keep(Run run, Page& head);
   /// Whether there is no room for a run that could be kept otherwise.
   [[nodiscard]] bool is_too_full_for(Pages pages) const { return pages.count <= bins && room_ < cost_of(pages.count); }
   /// Any of the runs kept, which it gives up; none: a run of no pages.
@@ -53,7 +53,7 @@ class RunCache {
 
   std::uint64_t filled_ = 0;       // bit k: there are runs of k + 1 pages
   std::uint32_t room_ = 0;         // limit_ less the cost of the runs that are kept
-  std::uint32_t run_cost_ = 0;     // a 256th of the limit
+  std::uint32_t run_cost_ = 0;     // a 512th of the limit
   std::uint32_t limit_ = 0;        // in pages
   std::uint32_t turn_ = 0;         // the bin that makes room next
   std::uint8_t aligned_only_ = 0;  // 1: true; a byte, because a bool that is damaged has no value
@@ -68,20 +68,12 @@ inline void RunCache::take(Pages pages, const Page& head) {
   room_ += cost_of(pages.count);
 }
 
-inline bool RunCache::keep(const Region& region, Run run, Page& head) {
+inline bool RunCache::keep(Run run, Page& head) {
   const std::uint32_t bin = run.pages.count - 1;
   const std::uint32_t cost = cost_of(run.pages.count);
   if (bin >= bins || room_ < cost) return false;
-  if (aligned_only_ != 0) {
-    if (lowest_bit(run.first.value) < run.pages.count) return false;
-  } else {
-    Page& last = region.page(run.end() - Pages{1});
-    if (last.kind != PageKind::hint) {  // which leads to the head, too
-      last.kind = PageKind::kept_end;
-      last.word = run.pages.count;
-    }
-  }
-  head.kind = PageKind::kept_run;  // of a run of one page, the last is the head
+  if (aligned_only_ != 0 && lowest_bit(run.first.value) < run.pages.count) return false;
+  head.kind = PageKind::kept_run;
   head.word = run.pages.count;
   head.next = (filled_ >> bin & 1) != 0 ? first_[bin] : no_page;
   first_[bin] = run.first;
