@@ -45,19 +45,6 @@ TEST_CASE("a heap that is full of the smallest blocks has none that is just abov
   heap_destroy(heap);
 }
 
-TEST_CASE("the current set goes back when it is empty and another has a free block") {
-  Heap* heap = heap_new(nullptr, 1 << 20);
-  void* blocks[65];
-  for (void*& block : blocks) block = heap_allocate(heap, 64, 1);
-  const std::uint64_t two_sets = heap_stats(heap).slab_total_bytes;
-  REQUIRE(heap_free(heap, blocks[0]) == HEAP_STATUS_OK);
-  CHECK(heap_stats(heap).slab_total_bytes == two_sets);
-  REQUIRE(heap_free(heap, blocks[64]) == HEAP_STATUS_OK);
-  CHECK(heap_stats(heap).slab_total_bytes == two_sets / 2);
-  CHECK(heap_allocate(heap, 64, 1) == blocks[0]);
-  heap_destroy(heap);
-}
-
 TEST_CASE("best fit compares eight free runs of a bin: of more, a longer one may be passed over") {
   Heap* heap = compact_heap(HEAP_FREED_RUNS_MERGED);
   // Runs of 30 pages and one of 31, the first that is freed, apart from each other; the rest of the heap in use.

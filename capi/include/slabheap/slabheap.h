@@ -385,7 +385,9 @@ typedef struct HeapStats {
   size_t peak_page_bytes;
   /**
    * The longest run of free pages, in bytes; a set that is kept back empty counts as free. A request at an alignment up to a page
-   * succeeds if its block would hold no more: heap_usable_size() says. Free blocks of sets may serve it even so.
+   * succeeds if its block would hold no more: heap_usable_size() says. Free blocks of sets may serve it even so. Best fit compares
+   * eight runs of a bin, by an eighth of a power of two, so that it takes no longer the more there are: where more than eight are that
+   * long, a longer one may be passed over, by this figure and by a request alike.
    */
   size_t largest_free_bytes;
   /**

@@ -58,8 +58,8 @@ class BestFit {
   std::uint8_t filled_columns_[row_count] = {};  // bit set if and only if the list is not empty
 };
 
-/// Looks upwards from run to run, and at the free run below. A run below that is kept is itself one that is asked about, and finds
-/// the rest.
+/// Looks upwards from run to run, and at the free run below. A run below that is kept is itself one that is asked about, and
+/// finds the rest.
 template <typename Kept>
 Pages BestFit::reach(const Regions& regions, Run run, Kept kept) const {
   const Region& region = regions.of(run.first);
@@ -71,7 +71,8 @@ Pages BestFit::reach(const Regions& regions, Run run, Kept kept) const {
   Pages pages = end - run.first;
   if (run.first > region.first) {
     const Page& before = region.page(run.first - Pages{1});
-    if (before.kind == PageKind::free_end || before.kind == PageKind::free_run) pages += Pages{static_cast<std::uint32_t>(before.word)};
+    if (before.kind == PageKind::free_end || before.kind == PageKind::free_run)
+      pages += Pages{static_cast<std::uint32_t>(before.word)};
   }
   return pages;
 }
