@@ -1,4 +1,4 @@
-// What the seed promises, with its defects mended.
+// What a heap is for: blocks of every size and alignment, exact figures, refusals, and nothing lost.
 #include <doctest/doctest.h>
 
 #include <algorithm>
