@@ -34,10 +34,8 @@ struct Lengths {
 
 std::uint64_t free_blocks(const Page& set) { return all_blocks(set.block_count) & ~set.word; }
 
-/// Whether these free blocks of a set are enough to turn to it, although there is room for another.
-bool are_enough(std::uint64_t blocks, const Page& set) {
-  return blocks != 0 && bit_count(blocks) >= unsigned{set.block_count} >> enough_shift;
-}
+/// Whether these free blocks of a set, one at least, are enough to turn to it, although there is room for another.
+bool are_enough(std::uint64_t blocks, const Page& set) { return bit_count(blocks) >= unsigned{set.block_count} >> enough_shift; }
 
 /// What a set of this shape leaves unused.
 std::size_t tail_of(const SetShape& shape, std::size_t block_bytes, unsigned page_shift) {
@@ -199,7 +197,7 @@ PageNumber Slab::take_listed(PageAllocator& pages) {
 
 bool Slab::refill(PageAllocator& pages) {
   const std::uint64_t again = free_in_current();
-  if (are_enough(again, *front_->current)) {
+  if (again != 0 && are_enough(again, *front_->current)) {
     offer(again);
     return true;
   }
