@@ -1,7 +1,6 @@
 // Which run or set a request gets, where that is promised.
 #include <doctest/doctest.h>
 
-#include <cstdint>
 #include <vector>
 
 #include "slabheap/slabheap.h"
