@@ -26,6 +26,22 @@ constexpr std::size_t region_bytes = std::size_t{1} << 20;
 
 std::size_t round_to_os_page(std::size_t value) { return value & ~(static_cast<std::size_t>(getpagesize()) - 1); }
 
+/// How far into a heap the pointer to the table of its regions stands, which is null as long as there is one.
+std::size_t place_of_table() {
+  Memory first{region_bytes, 0};
+  Memory second{region_bytes, 0};
+  const Span spans[] = {{reinterpret_cast<Address>(first.start()), region_bytes}, {reinterpret_cast<Address>(second.start()), region_bytes}};
+  auto* heap = slabheap::Heap::create(spans[0], {}, false, 0).heap;
+  REQUIRE(heap != nullptr);
+  REQUIRE(heap->add_memory(spans[1], false, 0) == Status::ok);
+  for (std::size_t at = 0; at < sizeof *heap; at += sizeof(Word)) {
+    const Word value = *reinterpret_cast<const Word*>(reinterpret_cast<Address>(heap) + at);
+    if (spans[1].holds(value) && value != reinterpret_cast<Word>(heap->regions().find(value))) return at;
+  }
+  FAIL("no word of a heap of two regions leads to the table");
+  return 0;
+}
+
 /// A heap with blocks, sets and runs of every kind, whose pages can be closed.
 class Victim {
  public:
@@ -108,10 +124,11 @@ class Victim {
     }
     // Of the heap's own region, what precedes the descriptors comes first.
     const Word own = start_of(first);
+    static const std::size_t to_table = place_of_table();
     for (Word* word : words_between(own, reinterpret_cast<Word>(first.pages))) {
       if (regions.contains(*word)) {
         links_.push_back(word);
-      } else if (!tables.contains(*word)) {
+      } else if (reinterpret_cast<Word>(word) != reinterpret_cast<Word>(&*heap_) + to_table) {
         words_.push_back(word);
       }
     }
