@@ -190,7 +190,9 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
 /// By a front that has nothing left to offer.
 void* Heap::allocate_refilled(SlabFront& front, std::size_t size, std::size_t align) {
   const auto index = static_cast<std::size_t>(&front - fronts()) - 1;
-  return slabs()[index].refill(pages_) ? front.hand_out() : allocate_again(size, align);
+  if (!slabs()[index].refill(pages_)) return allocate_again(size, align);
+  if (front.current_start - view_start_ < view_bytes_) remember(*front.current, front.current_start, front.block_bytes);
+  return front.hand_out();
 }
 
 /// What the fast path could not serve.

@@ -65,6 +65,7 @@ void Heap::look_at(Region& region) {
   view_bytes_ = region.pages_bytes;
   view_pages_ = region.pages;
   view_head_distances_ = region.head_distances;
+  recent_bytes_ = 0;
 }
 
 bool Heap::looks_at_a_region() const {
@@ -72,9 +73,18 @@ bool Heap::looks_at_a_region() const {
     const Region& region = regions().by_address(i);
     if (view_ != &region) continue;
     return view_start_ == region.pages_start && view_bytes_ == region.pages_bytes && view_pages_ == region.pages &&
-           view_head_distances_ == region.head_distances;
+           view_head_distances_ == region.head_distances && recent_leads_into(region);
   }
   return false;
+}
+
+/// Whether the set that was turned to last, which may be none any more, is, or was, in the region.
+bool Heap::recent_leads_into(const Region& region) const {
+  if (recent_bytes_ == 0) return true;
+  const std::size_t offset = recent_start_ - region.pages_start;
+  const std::size_t page = offset >> page_shift_;
+  return offset < region.pages_bytes && recent_bytes_ <= region.pages_bytes - offset && page << page_shift_ == offset &&
+         recent_set_ == region.pages + page;
 }
 
 Status Heap::refuse(const void* block, Status status) {
@@ -114,7 +124,7 @@ Status Heap::free_at(const Place& place) {
 }
 
 /// Frees a block of the region looked at, `set` being the head at its distance: the set is full, or none.
-Status Heap::free_otherwise(void* block, const Page& set) {
+Status Heap::free_otherwise(void* block, Page& set) {
   const auto address = reinterpret_cast<Address>(block);
   if (free_in_set(set, address)) return Status::ok;
   const std::size_t page = large_block_at(address);
@@ -147,18 +157,20 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
 
 /// Frees a block whose layout does not route to its slab by the front of `set`, the head at the block's distance: the set is
 /// full, or none; or a smaller class would hold the size but does not honour the alignment; or the layout is wrong.
-Status Heap::deallocate_otherwise(void* block, std::size_t size, std::size_t align, const Page& set) {
+Status Heap::deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set) {
   const bool is_done = class_for(size, align) == set.class_index && free_in_set(set, reinterpret_cast<Address>(block));
   return is_done ? Status::ok : deallocate_slowly(block, size, align);
 }
 
 /// Frees a block in use of a set, whose descriptor is in the region looked at. False: it is no such block, or this no set.
-bool Heap::free_in_set(const Page& set, Address address) {
+bool Heap::free_in_set(Page& set, Address address) {
   if (set.block_count == 0) return false;
   const auto page = static_cast<std::uint32_t>(&set - view_pages_);
   Slab& slab = slabs()[set.class_index];
-  const Quotient index = slab.front().reciprocal.divide(address - view_start_ - (std::size_t{page} << page_shift_));
+  const Address start = view_start_ + (std::size_t{page} << page_shift_);
+  const Quotient index = slab.front().reciprocal.divide(address - start);
   if (!index.exact || index.value >= max_set_blocks || (set.word >> index.value & 1) == 0) return false;
+  remember(set, start, slab.block_bytes());
   slab.put(pages_, view_->first + Pages{page}, index.value);
   return true;
 }

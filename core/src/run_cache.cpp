@@ -13,7 +13,7 @@ Run RunCache::give_up_one(const Regions& regions) {
   if (filled_ == 0) return {};
   const std::uint64_t behind = filled_ >> turn_ << turn_;
   const auto bin = static_cast<std::uint32_t>(std::countr_zero(behind != 0 ? behind : filled_));
-  turn_ = (bin + 1) % bins;
+  turn_ = static_cast<std::uint8_t>((bin + 1) % bins);
   const Run run{last_of({bin + 1}), {bin + 1}};
   Page& head = regions.page(run.first);
   take(run.pages, head);

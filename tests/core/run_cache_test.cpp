@@ -246,7 +246,7 @@ TEST_CASE("validate notices any bit of a cache without runs that is flipped, but
     }
   }
   // The word of the bins; room, cost and limit; the turn, which has 64 values; and which runs are kept.
-  CHECK(noticed == 64 + 3 * 32 + (32 - 6) + 8);
+  CHECK(noticed == 64 + 3 * 32 + (8 - 6) + 8);
 }
 
 TEST_CASE("a full cache gives up another run for each that it keeps") {

@@ -149,13 +149,16 @@ class alignas(SlabFront) Heap {
 
   struct Spot;
   [[nodiscard]] Spot spot_at(std::size_t offset);
+  [[nodiscard]] Spot recent_spot(std::size_t within);
+  Status deallocate_at(const Spot& spot, void* block, std::size_t size, std::size_t align);
+  Status free_at(const Spot& spot, void* block);
   template <typename Slowly>
   Status put_back(const Spot& spot, Slowly slowly);
-  Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, const Page& set);
-  Status free_otherwise(void* block, const Page& set);
+  Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set);
+  Status free_otherwise(void* block, Page& set);
   [[nodiscard]] std::size_t large_block_at(Address address) const;
   Status free_large(std::size_t page);
-  [[nodiscard]] bool free_in_set(const Page& set, Address address);
+  [[nodiscard]] bool free_in_set(Page& set, Address address);
   Status deallocate_from(void* block, const SlabFront& front);
   Status settle(const Page& set);
   Status deallocate_large(void* block, std::size_t size, std::size_t align);
@@ -164,7 +167,9 @@ class alignas(SlabFront) Heap {
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
   void look_at(Region& region);
+  void remember(Page& set, Address start, std::size_t block_bytes);
   [[nodiscard]] bool looks_at_a_region() const;
+  [[nodiscard]] bool recent_leads_into(const Region& region) const;
 
   [[nodiscard]] Place place_of(Address address) const;
   [[nodiscard]] Place place_in_set(Region& region, PageNumber head, Address address) const;
@@ -178,17 +183,21 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] Run run_at(const Region& region, PageNumber head) const;
   [[nodiscard]] RunView view_of(const Region& region, PageNumber head) const;
 
-  // What the fast paths read: of the region that the last slow free led to, and for routing.
+  // What the fast paths read: of the region that the last slow free led to; of the set there that was turned to last, for
+  // allocation or for a free, which may be none any more; and for routing.
   Address view_start_ = 0;
   std::size_t view_bytes_ = 0;
   Page* view_pages_ = nullptr;
   std::uint16_t* view_head_distances_ = nullptr;
   std::size_t largest_class_ = 0;
-  const std::uint8_t* front_of_granule_ = nullptr;  // by (size - 1) >> granule_shift_
+  Address recent_start_ = 0;
+  Page* recent_set_ = nullptr;
+  std::uint32_t recent_bytes_ = 0;  // that its blocks take; 0: there is none
   std::uint8_t granule_shift_ = 0;
   std::uint8_t page_shift_;
   std::uint8_t class_count_;
-  std::uint8_t set_blocks_;  // that a set aims at; 0: snug
+  std::uint8_t set_blocks_;                         // that a set aims at; 0: snug
+  const std::uint8_t* front_of_granule_ = nullptr;  // by (size - 1) >> granule_shift_
 
   Region* view_ = nullptr;
   PageAllocator pages_;
@@ -251,24 +260,49 @@ template <typename Slowly>
   return {&set, &fronts()[set.front], Spot::now(offset - (page << page_shift_))};
 }
 
-[[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
-  if (size > largest_class_) [[unlikely]]
-    return deallocate_large(block, size, align);
-  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
-  if (offset >= view_bytes_) [[unlikely]]
-    return deallocate_slowly(block, size, align);
-  const Spot spot = spot_at(offset);
+/// Looks for a free block first in this set of the region looked at, whose first block is at `start`.
+inline void Heap::remember(Page& set, Address start, std::size_t block_bytes) {
+  recent_set_ = &set;
+  recent_start_ = start;
+  recent_bytes_ = static_cast<std::uint32_t>(set.block_count * block_bytes);
+}
+
+/// In the set that was turned to last. If it is none any more, its head has no front; if it is another's now, that begins where
+/// it did.
+[[gnu::always_inline]] inline Heap::Spot Heap::recent_spot(std::size_t within) {
+  return {recent_set_, &fronts()[recent_set_->front], within};
+}
+
+[[gnu::always_inline]] inline Status Heap::deallocate_at(const Spot& spot, void* block, std::size_t size, std::size_t align) {
   if (!spot.front->fits(size) || !spot.front->serves(align)) [[unlikely]]
     return deallocate_otherwise(block, size, align, *spot.set);
   return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
 }
 
+[[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
+  if (size > largest_class_) [[unlikely]]
+    return deallocate_large(block, size, align);
+  const auto address = reinterpret_cast<Address>(block);
+  const std::size_t within = address - recent_start_;
+  if (within < recent_bytes_) return deallocate_at(recent_spot(within), block, size, align);
+  const std::size_t offset = address - view_start_;
+  if (offset >= view_bytes_) [[unlikely]]
+    return deallocate_slowly(block, size, align);
+  return deallocate_at(spot_at(offset), block, size, align);
+}
+
+[[gnu::always_inline]] inline Status Heap::free_at(const Spot& spot, void* block) {
+  return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
+}
+
 [[gnu::always_inline]] inline Status Heap::free(void* block) {
-  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
+  const auto address = reinterpret_cast<Address>(block);
+  const std::size_t within = address - recent_start_;
+  if (within < recent_bytes_) return free_at(recent_spot(within), block);
+  const std::size_t offset = address - view_start_;
   if (offset >= view_bytes_) [[unlikely]]
     return free_slowly(block);
-  const Spot spot = spot_at(offset);
-  return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
+  return free_at(spot_at(offset), block);
 }
 
 template <typename Visitor>

@@ -55,7 +55,7 @@ class RunCache {
   std::uint32_t room_ = 0;         // limit_ less the cost of the runs that are kept
   std::uint32_t run_cost_ = 0;     // a 512th of the limit
   std::uint32_t limit_ = 0;        // in pages
-  std::uint32_t turn_ = 0;         // the bin that makes room next
+  std::uint8_t turn_ = 0;          // the bin that makes room next
   std::uint8_t aligned_only_ = 0;  // 1: true; a byte, because a bool that is damaged has no value
   PageNumber first_[bins] = {};    // of a list threaded through `Page::next`; valid if the bin is filled
 };
