@@ -22,8 +22,8 @@ constexpr std::size_t mib = 1024 * kib;
 /// Both calls that free a block.
 enum class Call { free, deallocate };
 
-HeapStatus free_by(Call call, Heap* heap, void* block, std::size_t size) {
-  return call == Call::free ? heap_free(heap, block) : heap_deallocate(heap, block, size, 1);
+HeapStatus free_by(Call call, Heap* heap, void* block, std::size_t size, std::size_t align = 1) {
+  return call == Call::free ? heap_free(heap, block) : heap_deallocate(heap, block, size, align);
 }
 
 std::vector<void*> allocate(Heap* heap, std::size_t count, std::size_t size) {
@@ -80,6 +80,61 @@ TEST_CASE("a set that is emptied while another has a free block goes back, by ei
     CHECK(sets() == 1);
     CHECK(heap.stats().slab_total_bytes == 4096);
     CHECK(live_blocks(heap) == std::vector<void*>(blocks.begin() + 1, blocks.begin() + 64));
+  }
+}
+
+TEST_CASE("where a set was that was turned to last, only what is a block now is freed") {
+  struct Request {
+    std::size_t size;
+    std::size_t align;
+  };
+  for (const Call call : {Call::free, Call::deallocate}) {
+    // Runs of pages; and sets that are carved on the way of a request whose alignment sends it to a larger class.
+    for (const Request request : {Request{32 * kib, 1}, {12 * kib, 1}, {1, 128}, {1, 512}, {1, 4096}}) {
+      CAPTURE(request.size);
+      CAPTURE(request.align);
+      TestHeap heap{4 * mib};
+      const std::vector<void*> blocks = allocate(heap, 64 + 1, 512);
+      for (std::size_t i = 0; i < 64; ++i) REQUIRE(free_by(call, heap, blocks[i], 512) == HEAP_STATUS_OK);
+      CHECK(heap.stats().slab_total_bytes == 32 * kib);  // the set is gone
+      while (heap_allocate(heap, request.size, request.align) != nullptr) {
+      }
+      const std::vector<void*> live = live_blocks(heap);
+      std::vector<void*> found;
+      for (std::size_t at = 0; at < 32 * kib; at += 16) {
+        void* const pointer = static_cast<char*>(blocks[0]) + at;
+        if (std::find(live.begin(), live.end(), pointer) != live.end()) {
+          found.push_back(pointer);
+        } else {
+          REQUIRE(free_by(call, heap, pointer, request.size, request.align) != HEAP_STATUS_OK);
+        }
+      }
+      CHECK(live_blocks(heap) == live);
+      CHECK(!found.empty());
+      for (void* block : found) REQUIRE(free_by(call, heap, block, request.size, request.align) == HEAP_STATUS_OK);
+      CHECK(live_blocks(heap).size() == live.size() - found.size());
+      CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    }
+  }
+}
+
+TEST_CASE("of regions by turns, the block that is freed is the one that was meant") {
+  const Memory second{mib};
+  for (const Call call : {Call::free, Call::deallocate}) {
+    TestHeap heap{mib};
+    std::vector<void*> blocks = allocate(heap, 64 * 8, 512);
+    REQUIRE(heap_add_memory(heap, second.start(), second.bytes()) == HEAP_STATUS_OK);
+    while (void* const block = heap_allocate(heap, 512, 1)) blocks.push_back(block);
+    std::vector<void*> live = live_blocks(heap);
+    REQUIRE(heap.stats().region_count == 2);
+    for (std::size_t i = 0; i < blocks.size() / 2; ++i) {
+      for (void* const block : {blocks[i], blocks[blocks.size() - 1 - i]}) {
+        REQUIRE(free_by(call, heap, block, 512) == HEAP_STATUS_OK);
+        REQUIRE(heap_block_size(heap, block) == 0);
+        REQUIRE(heap.stats().live_blocks == blocks.size() - 2 * i - (block == blocks[i] ? 1 : 2));
+      }
+      if (i % 64 == 0) REQUIRE(heap_check(heap) == HEAP_STATUS_OK);
+    }
   }
 }
 
