@@ -44,10 +44,9 @@ def version_of(allocator: str) -> str:
     return Path(allocator).name.partition(".so.")[2]
 
 
-def _once(program: Any, allocator: str, samples: int, repeats: int) -> Result:
-    if allocator in PRESETS:
-        return slabheap.replay(program, samples=samples, repeats=repeats, costs=False, preset=allocator)
-    return slabheap.replay(program, allocator, samples=samples, repeats=repeats, costs=False)
+def _once(program: Any, allocator: str, samples: int, repeats: int, warm: bool = False) -> Result:
+    name, options = ("slabheap", {"preset": allocator}) if allocator in PRESETS else (allocator, {})
+    return slabheap.replay(program, name, samples=samples, repeats=repeats, warm=warm, costs=False, **options)
 
 
 def replay_all(
@@ -56,23 +55,26 @@ def replay_all(
     """Replays every trace on every allocator in interleaved rounds, and calls `progress` after each replay.
 
     Returns:
-        A row for each trace and allocator: `trace`, `events`, `peer`, `version`, `seconds` (one a round), `operations_per_second` (of the
-        median), and the peaks of requested, used and held bytes.
+        A row for each trace and allocator: `trace`, `events`, `peer`, `version`, `seconds` (one a round) and `operations_per_second` (of the
+        median) in a fresh heap, `warm_seconds` and `warm_operations_per_second` in one where the trace was replayed before, and the peaks
+        of requested, used and held bytes.
     """
     rows = []
     for file in files:
         program = slabheap.Trace.load(file).program
         results: list[Result] = []
         seconds: list[list[float]] = [[] for _ in chosen]
+        warm_seconds: list[list[float]] = [[] for _ in chosen]
         for round_number in range(rounds):
             for turn in range(len(chosen)):
                 index = (turn + round_number) % len(chosen)
                 seconds[index] += _once(program, chosen[index], samples=1, repeats=1).all_seconds
+                warm_seconds[index] += _once(program, chosen[index], samples=1, repeats=1, warm=True).all_seconds
                 progress()
         for allocator in chosen:
             results.append(_once(program, allocator, samples=samples, repeats=0))
             progress()
-        for allocator, result, times in zip(chosen, results, seconds, strict=True):
+        for allocator, result, times, warm_times in zip(chosen, results, seconds, warm_seconds, strict=True):
             rows.append(
                 {
                     "trace": file.stem,
@@ -81,6 +83,8 @@ def replay_all(
                     "version": version_of(allocator),
                     "seconds": times,
                     "operations_per_second": result.events / statistics.median(times),
+                    "warm_seconds": warm_times,
+                    "warm_operations_per_second": result.events / statistics.median(warm_times),
                     "peak_requested_bytes": result.peak_requested_bytes,
                     "peak_used_bytes": result.peak_used_bytes,
                     "peak_held_bytes": result.peak_held_bytes,

@@ -102,6 +102,7 @@ def replay_on_heap(
     samples: _Number,
     snapshot_events: Sequence[_Number],
     repeats: _Number,
+    warm: bool,
     cost_windows: _Number,
     progress: Callable[[int], None] | None,
 ) -> dict[str, Any]: ...

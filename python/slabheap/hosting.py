@@ -70,9 +70,9 @@ class Host:
         timeline = np.frombuffer(rows, _core.sample_dtype)
         return Measured(answer, timeline[:-1], timeline[-1] if self.program.events else None)
 
-    def time(self) -> npt.NDArray[np.float64]:
-        """The seconds of each stretch of a timed replay."""
-        return np.frombuffer(self._run("t", 0)[1], np.float64)
+    def time(self, warm: bool) -> npt.NDArray[np.float64]:
+        """The seconds of each stretch of a timed replay; if `warm`, of one that follows another in the same process."""
+        return np.frombuffer(self._run("w" if warm else "t", 0)[1], np.float64)
 
     def measure_costs(self, windows: int) -> tuple[npt.NDArray[np.void], float, float, int]:
         """What `Costs` is made of, from a replay in which each call is timed."""

@@ -60,6 +60,7 @@ def replay(
     *,
     samples: int = 1000,
     repeats: int = 1,
+    warm: bool = False,
     costs: bool | None = None,
     snapshot_events: Sequence[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -74,7 +75,10 @@ def replay(
         allocator: "slabheap", "system" for the malloc of this machine, or the path of a shared library with malloc and free; what else it
             has of calloc, realloc, posix_memalign, aligned_alloc and malloc_usable_size is used.
         samples: How many points the timeline has, at the most.
-        repeats: How many timed replays there are, each on a fresh heap.
+        repeats: How many timed replays there are, each on a fresh heap, or in a fresh process.
+        warm: Whether each timed replay follows one that is not timed on the same heap, or in the same process, of which no block is
+            live any more. Otherwise the kernel's work, which maps each page when it is touched for the first time, is part of the time:
+            in a short trace, most of it.
         costs: Whether to time each call in one replay more. Unless given, if there are timed replays.
         snapshot_events: For slabheap, after which events to keep the runs of the heap; the one of the peak unless given.
         progress: Called now and then with the events done and those to do, over all replays.
@@ -106,15 +110,15 @@ def replay(
         raise ValueError("there must be at least one sample, and no less than no repeats")
     program = _program_of(trace)
     times_costs = repeats > 0 if costs is None else costs
-    total = program.events * (1 + repeats + times_costs)
+    total = program.events * (1 + repeats * (1 + warm) + times_costs)
     report = (lambda done: progress(done, total)) if progress is not None else (lambda _: None)
     windows = min(_COST_WINDOWS, program.events) if times_costs else 0
     if allocator == "slabheap":
-        return _replay_on_heap(program, samples, repeats, windows, snapshot_events, report, options)
+        return _replay_on_heap(program, samples, repeats, warm, windows, snapshot_events, report, options)
     if options or snapshot_events:
         names = ", ".join([*options, *(["snapshot_events"] if snapshot_events else [])])
         raise ValueError(f"the allocator {allocator!r} has no options, so not {names}")
-    return _replay_in_host(Host(program, allocator), samples, repeats, windows, report)
+    return _replay_in_host(Host(program, allocator), samples, repeats, warm, windows, report)
 
 
 def compare(
@@ -149,7 +153,7 @@ def compare(
         raise TypeError("allocators must be a sequence of names, not one")
     expect_allocators(allocators)
     program = _program_of(trace)
-    shared = {name: options.pop(name) for name in ("samples", "repeats", "costs") if name in options}
+    shared = {name: options.pop(name) for name in ("samples", "repeats", "warm", "costs") if name in options}
     results = []
     for index, allocator in enumerate(allocators):
 
@@ -195,6 +199,7 @@ def _replay_on_heap(
     program: _core.Program,
     samples: int,
     repeats: int,
+    warm: bool,
     cost_windows: int,
     snapshot_events: Sequence[int] | None,
     report: Callable[[int], None],
@@ -210,7 +215,7 @@ def _replay_on_heap(
     events = [program.peak_event] if snapshot_events is None else sorted(set(snapshot_events))
     if events and not 0 <= events[0] <= events[-1] < max(1, program.events):
         raise ValueError(f"snapshot_events must be from 0 to {program.events - 1}")
-    outcome = _core.replay_on_heap(program, choice, parts, min(samples, program.events), events, repeats, cost_windows, report)
+    outcome = _core.replay_on_heap(program, choice, parts, min(samples, program.events), events, repeats, warm, cost_windows, report)
     classes = [ClassStats(**stats) for stats in outcome["class_stats"]]
     return Result(
         allocator="slabheap",
@@ -224,6 +229,7 @@ def _replay_on_heap(
         touched_pages=outcome["touched_pages"],
         failures=outcome["failures"],
         at_peak=_moment_of(outcome["at_peak"], classes),
+        is_warm=warm,
         stretch_seconds=_by_stretch(outcome["seconds"]),
         costs=Costs(outcome["costs"], *outcome["cost_clock"]) if cost_windows else None,
         timeline=outcome["timeline"]["samples"],
@@ -246,18 +252,18 @@ def _by_stretch(seconds: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float64]:
     return np.array(seconds, np.float64).reshape(len(seconds), -1) if seconds else np.zeros((0, 0))
 
 
-def _replay_in_host(host: Host, samples: int, repeats: int, cost_windows: int, report: Callable[[int], None]) -> Result:
+def _replay_in_host(host: Host, samples: int, repeats: int, warm: bool, cost_windows: int, report: Callable[[int], None]) -> Result:
     program = host.program
     measured = host.measure(samples)
     report(program.events)
     seconds = []
     for repeat in range(repeats):
-        seconds.append(host.time())
-        report((repeat + 2) * program.events)
+        seconds.append(host.time(warm))
+        report((1 + (repeat + 1) * (1 + warm)) * program.events)
     costs = None
     if cost_windows:
         costs = Costs(*host.measure_costs(cost_windows))
-        report((repeats + 2) * program.events)
+        report((2 + repeats * (1 + warm)) * program.events)
     return Result(
         allocator=host.allocator,
         options={},
@@ -270,6 +276,7 @@ def _replay_in_host(host: Host, samples: int, repeats: int, cost_windows: int, r
         touched_pages=int(measured.timeline["touched_pages"][-1]) if program.events else 0,
         failures=measured.answer.failures,
         at_peak=None if measured.at_peak is None else Moment.of(measured.at_peak),
+        is_warm=warm,
         stretch_seconds=_by_stretch(seconds),
         costs=costs,
         timeline=measured.timeline,

@@ -145,6 +145,7 @@ class Result:
         touched_pages: The pages of 4096 bytes that had a byte of a block at any time.
         failures: Requests that there was no memory for, or, for a library, no function.
         at_peak: The figures after the event with which most bytes were requested; None for a trace of nothing.
+        is_warm: Whether each timed replay followed another on the same heap, or in the same process.
         stretch_seconds: The time of each timed replay, by stretches of 65,536 events: shape (repeats, stretches), float64.
         costs: What each call cost; None unless it was measured.
         timeline: Samples evenly spread over the events, the last event among them; a structured array with the fields `event`, `time`
@@ -180,6 +181,7 @@ class Result:
     touched_pages: int
     failures: int
     at_peak: Moment | None
+    is_warm: bool
     stretch_seconds: npt.NDArray[np.float64]
     costs: Costs | None
     timeline: npt.NDArray[np.void]

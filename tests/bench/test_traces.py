@@ -17,14 +17,15 @@ def test_every_allocator_replays_every_trace(tmp_path: Path) -> None:
         replays += 1
 
     rows = traces.replay_all([file], chosen, rounds=2, samples=50, progress=count)
-    assert [(row["trace"], row["peer"], len(row["seconds"]), row["failures"]) for row in rows] == [
-        ("steady", "slabheap-classic", 2, 0),
-        ("steady", "slabheap-compact", 2, 0),
-        ("steady", "system", 2, 0),
+    assert [(row["trace"], row["peer"], len(row["seconds"]), len(row["warm_seconds"]), row["failures"]) for row in rows] == [
+        ("steady", "slabheap-classic", 2, 2, 0),
+        ("steady", "slabheap-compact", 2, 2, 0),
+        ("steady", "system", 2, 2, 0),
     ]
     assert replays == 3 * (2 + 1)
     for row in rows:
         assert row["operations_per_second"] > 0
+        assert row["warm_operations_per_second"] > 0
         assert row["peak_held_bytes"] > row["peak_requested_bytes"] >= 200_000
 
 

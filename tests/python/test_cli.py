@@ -196,6 +196,14 @@ def test_replay_writes_every_figure_over_time(trace: Path, tmp_path: Path, alloc
     assert "must end with .csv or .parquet" in refusal("replay", trace, "--series", tmp_path / "series.xls")
 
 
+@pytest.mark.parametrize("command", ["replay", "compare"])
+def test_warm_replays_are_timed_and_told_to_be_warm(trace: Path, command: str) -> None:
+    for arguments, is_warm in ((("--warm",), True), ((), False)):
+        told_of = told(command, trace, "--repeats", 2, "--no-costs", *arguments)
+        results = told_of if command == "compare" else [told_of]
+        assert [(result["is_warm"], len(result["all_seconds"])) for result in results] == [(is_warm, 2)] * len(results)
+
+
 def test_replay_without_repeats_is_not_timed(trace: Path) -> None:
     assert told("replay", trace, "--repeats", 0)["seconds"] is None
     assert "not timed" in said("replay", trace, "--repeats", 0)

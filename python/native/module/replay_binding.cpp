@@ -69,9 +69,9 @@ replay::Progress progress_of(const py::object& callback) {
 }
 
 py::dict replay_on_heap(const Program& program, const HeapChoice& choice, unsigned regions, std::uint64_t samples,
-                        const std::vector<std::uint64_t>& snapshot_events, unsigned repeats, std::uint64_t cost_windows,
-                        const py::object& progress) {
-  const HeapReplayRequest request{choice.options(), regions, samples, snapshot_events, repeats, cost_windows};
+                        const std::vector<std::uint64_t>& snapshot_events, unsigned repeats, bool is_warm,
+                        std::uint64_t cost_windows, const py::object& progress) {
+  const HeapReplayRequest request{choice.options(), regions, samples, snapshot_events, repeats, is_warm, cost_windows};
   HeapReplay result;
   try {
     const replay::Progress report = progress_of(progress);
@@ -124,7 +124,7 @@ void bind_replay(py::module_& module) {
       .def("fileno", &Program::file);
 
   module.def("replay_on_heap", replay_on_heap, py::arg("program"), py::arg("choice"), py::arg("regions"), py::arg("samples"),
-             py::arg("snapshot_events"), py::arg("repeats"), py::arg("cost_windows"), py::arg("progress"));
+             py::arg("snapshot_events"), py::arg("repeats"), py::arg("warm"), py::arg("cost_windows"), py::arg("progress"));
   module.attr("event_dtype") = py::dtype::of<Event>();
   module.attr("sample_dtype") = py::dtype::of<Sample>();
   module.attr("cost_window_dtype") = py::dtype::of<CostWindow>();

@@ -42,6 +42,7 @@ class HeapAllocator {
   void deallocate(void* block, std::size_t size, std::size_t align) {
     refused_ += heap_deallocate(heap_, block, size, align) != HEAP_STATUS_OK ? 1 : 0;
   }
+  void free(void* block) { refused_ += heap_free(heap_, block) != HEAP_STATUS_OK ? 1 : 0; }
   [[nodiscard]] std::size_t usable(const void* block, std::size_t /*size*/, std::size_t /*align*/) const {
     return heap_block_size(heap_, block);
   }
@@ -141,7 +142,7 @@ class Replays {
           (void)replay_steps(allocator, steps_.begin() + first, steps_.begin() + first + count, slots);
           seconds.push_back(seconds_now() - start);
         },
-        [](Heap*) {});
+        [](Heap*) {}, request_.is_warm);
     if (is_wanted_) result.seconds.push_back(std::move(seconds));
   }
 
@@ -160,17 +161,31 @@ class Replays {
 
  private:
   template <typename Run, typename Finish>
-  void once(Run run, Finish finish) {
+  void once(Run run, Finish finish, bool is_warm = false) {
     const HeapPointer heap = make_heap(request_);
     HeapAllocator allocator{heap.get()};
     std::vector<Slot> slots(program_.compiler().slots());
+    if (is_warm) {
+      pass([&](std::uint64_t first, std::uint64_t count) {
+        (void)replay_steps(allocator, steps_.begin() + first, steps_.begin() + first + count, slots.data());
+      });
+      free_live(allocator, slots.data(), slots.size());
+    }
+    if (is_wanted_) {
+      pass([&](std::uint64_t first, std::uint64_t count) { run(heap.get(), allocator, slots.data(), first, count); });
+    }
+    allocator.expect_none_refused();
+    finish(heap.get());
+  }
+
+  /// All steps, stretch by stretch, until progress ends them.
+  template <typename Run>
+  void pass(Run run) {
     is_wanted_ = steps_.in_stretches([&](std::uint64_t first, std::uint64_t count) {
-      run(heap.get(), allocator, slots.data(), first, count);
+      run(first, count);
       return !progress_ || progress_(done_before_ + first + count);
     });
     done_before_ += steps_.count();
-    allocator.expect_none_refused();
-    finish(heap.get());
   }
 
   const Program& program_;

@@ -56,6 +56,7 @@ struct HeapReplayRequest {
   std::uint64_t samples;
   std::vector<std::uint64_t> snapshot_events;  // ascending
   unsigned repeats;
+  bool is_warm;                // each timed replay follows another on the same heap
   std::uint64_t cost_windows;  // 0: costs are not measured
 };
 

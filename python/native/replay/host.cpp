@@ -56,6 +56,7 @@ struct Task {
   const ProcessMalloc& allocator;
   const MappedSteps& steps;
   Slot* slots;
+  std::uint64_t slot_count;
   std::uint64_t rows;
   std::uint64_t peak_event;
 };
@@ -98,6 +99,14 @@ void measure(const Task& task) {
   answer.peak_slack = peaks.slack;
   answer.peak_live_pages = peaks.live_pages;
   write_answer(answer, timeline);
+}
+
+void warm_up(const Task& task) {
+  (void)task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
+    (void)replay_steps(task.allocator, task.steps.begin() + first, task.steps.begin() + first + count, task.slots);
+    return true;
+  });
+  free_live(task.allocator, task.slots, task.slot_count);
 }
 
 void time(const Task& task) {
@@ -145,10 +154,11 @@ int main(int count, char** arguments) {
   if (!steps.is_mapped()) return host_no_program;
   const ProcessMalloc allocator{std::getenv("LD_PRELOAD") != nullptr};
   if (!allocator.is_whole()) return host_no_malloc;
-  auto* slots = rows_of<Slot>(number_of(arguments[4]));
-  const Task task{allocator, steps, slots, number_of(arguments[5]), number_of(arguments[6])};
+  const std::uint64_t slot_count = number_of(arguments[4]);
+  const Task task{allocator, steps, rows_of<Slot>(slot_count), slot_count, number_of(arguments[5]), number_of(arguments[6])};
   switch (arguments[1][0]) {
     case host_measure: measure(task); return 0;
+    case host_warm: warm_up(task); [[fallthrough]];
     case host_time: time(task); return 0;
     case host_cost: measure_costs(task); return 0;
     default: return host_usage;

@@ -12,6 +12,7 @@ namespace slabheap::replay {
 enum HostTask : char {
   host_measure = 'm',  // answers with Samples, that of the peak last
   host_time = 't',     // answers with the seconds of each stretch, doubles
+  host_warm = 'w',     // the same, of a second replay, when nothing of a first is live any more
   host_cost = 'c'      // answers with CostWindows
 };
 

@@ -4,6 +4,7 @@
 //   void* allocate(std::size_t size, std::size_t align), allocate_zeroed, which may give null
 //   void* reallocate(void* block, std::size_t old_size, std::size_t align, std::size_t size), null if the block stays as it was
 //   void  deallocate(void* block, std::size_t size, std::size_t align)
+//   void  free(void* block)
 //   std::size_t usable(const void* block, std::size_t size, std::size_t align): what the block holds
 #pragma once
 
@@ -63,6 +64,15 @@ template <typename Allocator>
   std::uint64_t failures = 0;
   for (; step != end; ++step) failures += do_step(allocator, *step, slots[step->slot], [](auto call) { return call(); });
   return failures;
+}
+
+/// Frees what the last step left, so that the same allocator can take the steps again.
+template <typename Allocator>
+void free_live(Allocator& allocator, Slot* slots, std::uint64_t count) {
+  for (Slot* slot = slots; slot != slots + count; ++slot) {
+    if (slot->block != nullptr) allocator.free(slot->block);
+    slot->block = nullptr;
+  }
 }
 
 /// Where what is kept of a replay is taken: `count` events, evenly spread, the last one among them.

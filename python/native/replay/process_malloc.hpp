@@ -28,6 +28,7 @@ class ProcessMalloc {
     return realloc_ != nullptr ? realloc_(block, size != 0 ? size : 1) : move(block, old_size, size);
   }
   void deallocate(void* block, std::size_t /*size*/, std::size_t /*align*/) const { free_(block); }
+  void free(void* block) const { free_(block); }
   [[nodiscard]] std::size_t usable(void* block, std::size_t size, std::size_t /*align*/) const {
     return usable_size_ != nullptr ? usable_size_(block) : size;
   }

@@ -11,7 +11,7 @@ import typer
 
 import slabheap
 from slabheap._core import Program
-from slabheap.cli.app import Allocators, Costs, HeapBytes, HeapOptions, Json, Repeats, TracePath, app, read_program, takes_heap_options
+from slabheap.cli.app import Allocators, Costs, HeapBytes, HeapOptions, Json, Repeats, TracePath, Warm, app, read_program, takes_heap_options
 from slabheap.cli.console import Shown, err, errors_end, out, print_json, shown_progress, table_of
 from slabheap.cli.drawing import FIGURES, expect_file, save
 from slabheap.costs import OPERATIONS
@@ -89,6 +89,7 @@ def _result_json(result: Result) -> dict[str, Any]:
         "label": result.label,
         "options": result.options,
         **result.figures(),
+        "is_warm": result.is_warm,
         "all_seconds": result.all_seconds,
         "costs": None if costs is None else costs.summary(),
         "reading_ns": None if costs is None else costs.reading_nanoseconds,
@@ -125,6 +126,7 @@ def replay(
     ] = "slabheap",
     options: HeapOptions,
     repeats: Repeats = 3,
+    warm: Warm = False,
     costs: Costs = True,
     series: Annotated[Path | None, typer.Option(help="Write every figure over time into this .csv or .parquet, a row a sample.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="Draw bytes over time into this .png, .svg or .pdf.")] = None,
@@ -147,6 +149,7 @@ def replay(
             read_program(trace, progress),
             allocator,
             repeats=repeats,
+            warm=warm,
             costs=costs and repeats > 0,
             progress=lambda done, total: progress("replaying", done, total),
             **options,
@@ -189,6 +192,7 @@ def compare(
     allocators: Allocators = None,
     heap_bytes: HeapBytes = None,
     repeats: Repeats = 3,
+    warm: Warm = False,
     costs: Costs = True,
     picture: Annotated[Path | None, typer.Option("--plot", help="Draw the comparison into this .png, .svg or .pdf.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="Draw what each holds over time.")] = None,
@@ -206,7 +210,7 @@ def compare(
         expect_file(picture, FIGURES)
         expect_file(timeline, FIGURES)
         program = read_program(trace, progress)
-        results = compared(program, allocators, heap_bytes, progress, repeats=repeats, costs=costs and repeats > 0)
+        results = compared(program, allocators, heap_bytes, progress, repeats=repeats, warm=warm, costs=costs and repeats > 0)
     if as_json:
         print_json([_result_json(result) for result in results])
     else:
