@@ -105,6 +105,7 @@ Status Heap::free_at(const Place& place) {
   if (place.slab == nullptr) {
     large_.give(pages_, place.head, place.region->page(place.head));
   } else {
+    remember(place.region->page(place.head), regions().address(*place.region, place.head), place.slab->block_bytes());
     place.slab->put(pages_, place.head, place.block);
   }
   return Status::ok;
@@ -123,7 +124,7 @@ Status Heap::free_at(const Place& place) {
   return Status::ok;
 }
 
-/// Frees a block of the region looked at, `set` being the head at its distance: the set is full, or none.
+/// Frees a block of the region looked at; `set` is where the fast path looked: the set is full, or holds no such block, or is none.
 Status Heap::free_otherwise(void* block, Page& set) {
   const auto address = reinterpret_cast<Address>(block);
   if (free_in_set(set, address)) return Status::ok;
@@ -155,8 +156,8 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
   return has_layout(place, block, size, align) ? free_at(place) : refuse(block, Status::wrong_layout);
 }
 
-/// Frees a block whose layout does not route to its slab by the front of `set`, the head at the block's distance: the set is
-/// full, or none; or a smaller class would hold the size but does not honour the alignment; or the layout is wrong.
+/// Frees a block whose layout does not route to its slab by the front of `set`, where the fast path looked: the set is full, or
+/// holds no such block, or is none; or a smaller class would hold the size but does not honour the alignment; or the layout is wrong.
 Status Heap::deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set) {
   const bool is_done = class_for(size, align) == set.class_index && free_in_set(set, reinterpret_cast<Address>(block));
   return is_done ? Status::ok : deallocate_slowly(block, size, align);

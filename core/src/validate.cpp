@@ -96,7 +96,8 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   const std::uint16_t* distances = region.head_distances + (run.first - region.first).count;
   for (std::uint32_t i = 0; i < run.pages.count; ++i) {
     if (distances[i] != i) return false;
-    if (i > 0 && region.page(run.first + Pages{i}).block_count != 0) return false;
+    const Page& inner = region.page(run.first + Pages{i});
+    if (i > 0 && (inner.block_count != 0 || inner.front != no_front)) return false;
   }
 
   Tally& tally = tallies_[page.class_index];

@@ -5,7 +5,7 @@
 //   Heap | SlabFront of no slab, and of each | Slab of each | routing table, a byte each granule | page layer | Region |
 //   descriptors
 //
-// Invariants, asserted by `validate`:
+// Invariants, all but the last asserted by `validate`:
 //   I1 every page of a region is exactly one of: free, part of a set, part of a large block; metadata lies outside of the pages
 //   I2 slab total + buddy total = total; slab used + buddy used = used; total + metadata + unusable edges = bytes given
 //   I3 no free run could be merged with another (see Buddy and BestFit)
@@ -267,8 +267,8 @@ inline void Heap::remember(Page& set, Address start, std::size_t block_bytes) {
   recent_bytes_ = static_cast<std::uint32_t>(set.block_count * block_bytes);
 }
 
-/// In the set that was turned to last. If it is none any more, its head has no front; if it is another's now, that begins where
-/// it did.
+/// In the set that was turned to last. If it is none any more, its head has no front; if another stands there now, longer or
+/// shorter, that begins where it did.
 [[gnu::always_inline]] inline Heap::Spot Heap::recent_spot(std::size_t within) {
   return {recent_set_, &fronts()[recent_set_->front], within};
 }
