@@ -140,7 +140,7 @@ _SPACE_COLUMNS = [
     _Column("internal", "slack / used, at the peak of the requested bytes"),
     _Column("external", "(held - used) / held, at the peak of the requested bytes"),
     _Column("occupancy", "the used part of the blocks of slabs, by bytes, at the peak of the requested bytes"),
-    _Column("largest free", "the largest request that would succeed, at the peak of the requested bytes"),
+    _Column("largest free", "the longest run of pages that one request would get, at the peak of the requested bytes"),
     _Column("mean held", "over the events"),
     _Column("by time", "mean held over the time of the program"),
     _Column("pages live", "pages of 4 KiB with a byte of a live block, at most"),

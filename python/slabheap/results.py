@@ -96,7 +96,7 @@ class Moment:
         failures: Requests so far that there was no memory for.
         live_pages: Pages of 4096 bytes with a byte of a live block.
         touched_pages: Pages of 4096 bytes that had one so far.
-        largest_free: The largest request that would succeed, in bytes; None for others than slabheap.
+        largest_free: The longest run of pages that one request would get, in bytes; None for others than slabheap.
         occupancy: The part of the slabs' blocks that is in use, by bytes, 0 to 1; 0 if there are none; None for others than slabheap.
     """
 
@@ -153,7 +153,7 @@ class Result:
             `touched_pages` (of 4096 bytes), all uint64.
         occupancy: For slabheap, at each sample the blocks of each size class: shape (samples, classes), with the fields `total_blocks` and
             `used_blocks`, uint64. None for others.
-        largest_free: For slabheap, at each sample the largest request that would succeed, in bytes: shape (samples,), uint64. None for
+        largest_free: For slabheap, at each sample the longest run of pages that one request would get, in bytes: shape (samples,), uint64. None for
             others.
         snapshots: For slabheap, by event: the runs of the heap after it, like those of `Heap.runs`, addresses counted from the
             first page.

@@ -142,7 +142,7 @@ class Trace:
 
     @classmethod
     def from_memray(cls, path: str | Path) -> Trace:
-        """The trace in a capture of memray, which has to be installed: `pip install slabheap[memray]`. Raises as `load` does.
+        """The trace in a capture of memray, which has to be installed: `pip install memray`. Raises as `load` does.
 
         Examples:
             >>> import tempfile

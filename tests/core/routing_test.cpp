@@ -8,7 +8,7 @@ using namespace slabheap;
 using slabheap::test::CoreHeap;
 using slabheap::test::options;
 
-TEST_CASE("the seed's routing: a request goes to the first slab that its size and its alignment fit") {
+TEST_CASE("a request goes to the first slab that its size and its alignment fit") {
   CoreHeap heap{16};
   for (std::size_t size = 0; size <= 4096; ++size) {
     for (std::size_t align = 1; align <= 4096; align *= 2) {

@@ -66,7 +66,7 @@ def _executor_at(scheduler: str | None) -> Iterator[Executor | None]:
     try:
         from distributed import Client
     except ImportError:
-        raise ValueError("a sweep on a cluster needs dask: pip install 'slabheap[all]'") from None
+        raise ValueError("a sweep on a cluster needs dask: pip install 'dask[distributed]'") from None
     with Client(scheduler, timeout=10, set_as_default=False) as client:  # type: ignore[no-untyped-call]
         yield client.get_executor()
 
@@ -213,8 +213,8 @@ def optimise(
         best = slabheap.optimise_classes(loaded, count, weight=weight.value, largest=most, page_bytes=page)
         histogram = size_histogram(loaded, weight.value, largest=most, page_bytes=page)
         lists = {f"best {len(best)}": best}
-        for preset in PresetName:
-            with slabheap.Heap(1 << 20, preset=preset.value) as heap:
+        for preset in PresetName:  # as a replay has them unless told: of a heap of 16 MiB or more
+            with slabheap.Heap(1 << 24, preset=preset.value) as heap:
                 lists[preset.value] = [stats.block_size for stats in heap.class_stats()]
     bare = histogram.total_bytes
     rounded = {name: rounded_bytes(histogram, sizes, page_bytes=page) for name, sizes in lists.items()}

@@ -1,4 +1,4 @@
-"""Reads captures of memray, through memray's own reader: `pip install slabheap[memray]`.
+"""Reads captures of memray, through memray's own reader: `pip install memray`.
 
 Calls of malloc and its relatives are read, and those of Python's allocator (`memray run --trace-python-allocators`); what is mapped and
 unmapped is not. A free and the `realloc` of the same thread behind it are one reallocation, as memray records those. Times and alignments
@@ -65,7 +65,7 @@ class MemrayReader(Closing):
         self._closing.callback(source.close)
         try:
             if importlib.util.find_spec("memray") is None:
-                raise ValueError(f"{source.name}: a capture of memray, which memray has to read: pip install 'slabheap[memray]'")
+                raise ValueError(f"{source.name}: a capture of memray, which memray has to read: pip install memray")
             self._errors = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
             command = [sys.executable, "-c", f"from {__name__} import main; main()", str(source.path_on_disk())]
             self._process = self._closing.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors))

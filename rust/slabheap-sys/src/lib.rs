@@ -110,7 +110,8 @@ pub enum HeapPageLayer {
 pub enum HeapInvalidFree {
     /// Counts it and returns the reason.
     Report = 0,
-    /// Prints the reason and the pointer to the standard error stream and aborts the process.
+    /// Prints the reason and the pointer to the standard error stream and aborts the process. In a library that was built without an
+    /// operating system, it traps without a word.
     Abort = 1,
 }
 
@@ -155,7 +156,9 @@ pub struct HeapOptions {
     /// The page layer.
     pub pages: HeapPageLayer,
     /// `class_count` block sizes in bytes, ascending, each HEAP_MIN_BLOCK_BYTES to HEAP_MAX_BLOCK_BYTES; read, not kept. NULL: the
-    /// preset's. Blocks are as aligned as their size is even, up to a page: of 48 bytes, to 16.
+    /// preset's. Blocks are as aligned as their size is even, up to a page: of 48 bytes, to 16. A table of a byte for each multiple, up to
+    /// the largest, of the largest power of two that divides them all is part of the metadata: 64 bytes for multiples of 64 up to 4096,
+    /// 64 KiB for odd sizes up to 65,535.
     pub classes: *const usize,
     /// How many, at most HEAP_MAX_CLASSES.
     pub class_count: usize,
@@ -211,7 +214,9 @@ pub struct HeapStats {
     pub used_metadata_bytes: usize,
     /// The most bytes of pages that were in use at once, by slabs and large blocks together.
     pub peak_page_bytes: usize,
-    /// The longest run of free pages, in bytes; a set that is kept back empty counts as free. A request at an alignment up to a page
+    /// The longest run of pages that one request can get, in bytes; sets that are kept back empty and kept runs count as free. With the
+    /// buddy it is a power of two of pages, aligned to its length, and so may be shorter than the longest free run that
+    /// heap_visit_runs() shows: half of an empty heap of 1 MiB and its metadata. A request at an alignment up to a page
     /// succeeds if its block would hold no more: heap_usable_size() says. Free blocks of sets may serve it even so. Best fit compares
     /// eight runs of a bin, by an eighth of a power of two, so that it takes no longer the more there are: where more than eight are that
     /// long, a longer one may be passed over, by this figure and by a request alike.
@@ -280,7 +285,8 @@ unsafe extern "C" {
     ///
     /// Returns the heap, or NULL: see heap_new_with() for the reasons.
     ///
-    /// Cost: proportional to the metadata, about 0.5 % of the memory, which has to be cleared; constant for mapped memory.
+    /// Cost: proportional to the metadata, about 0.5 % of the memory, which has to be cleared; for mapped memory, to the number of classes
+    /// and the bytes of their routing table.
     ///
     /// The caller's memory must stay until heap_destroy(); nothing else may use it but through blocks of this heap.
     pub fn heap_new(memory: *mut c_void, bytes: usize) -> *mut Heap;
@@ -321,8 +327,9 @@ unsafe extern "C" {
     ///
     /// A request goes to the smallest class whose blocks hold it and honour its alignment, or, if there is none, to whole pages.
     ///
-    /// Cost: constant for a class; for whole pages, and when a class needs a new set, bounded by the number of orders (buddy) or
-    /// constant (best fit). Before it fails, one step more for each class.
+    /// Cost: constant for a class. For whole pages, and when a class needs a new set: one take from the page layer, bounded by the number
+    /// of orders (buddy) or constant (best fit), and a mark for each order (a large block) or for each page of the set; with
+    /// HEAP_FREED_RUNS_KEPT, a call may first merge up to 512 kept runs. Before it fails, one step more for each class.
     pub fn heap_allocate(heap: *mut Heap, size: usize, align: usize) -> *mut c_void;
 
     /// Like heap_allocate(), with the first `size` bytes zero. Cost: that of clearing them, too.
@@ -335,7 +342,8 @@ unsafe extern "C" {
     /// Returns the block. NULL, and the old block is as it was, if there is no memory, if an argument is invalid, or if the old block is
     /// refused as heap_deallocate() would refuse it, which counts as a rejected free.
     ///
-    /// Cost: that of an allocation, a copy and a free; in place, that of a free.
+    /// Cost: that of an allocation, a copy and a free. In place, constant within a class; for whole pages that of a free, and if it grows,
+    /// a step for each free run that it takes, and the merging of all kept runs if one of those is kept.
     pub fn heap_reallocate(heap: *mut Heap, block: *mut c_void, size: usize, align: usize, new_size: usize) -> *mut c_void;
 
     /// Frees a block that was allocated with this `size` and `align`, or with others of the same class, or, for whole pages, of the
@@ -346,7 +354,8 @@ unsafe extern "C" {
     /// made with HEAP_INVALID_FREE_ABORT aborts instead.
     ///
     /// Cost: constant; when a set or large block goes back to the page layer, bounded by the number of orders (buddy) or constant (best
-    /// fit); with several regions, a binary search among them where the region is not that of the last free.
+    /// fit); with several regions, a binary search among them where the region is not that of the last free; for a large block that is
+    /// freed otherwise than by its own layout, a step for each order to find it.
     ///
     /// Not guaranteed: a stale pointer whose block has been handed out again is a live block, and freed.
     pub fn heap_deallocate(heap: *mut Heap, block: *mut c_void, size: usize, align: usize) -> HeapStatus;
@@ -369,7 +378,8 @@ unsafe extern "C" {
     /// heap_total_bytes() - heap_used_bytes().
     pub fn heap_available_bytes(heap: *const Heap) -> usize;
 
-    /// Every figure at once. Cost: some steps for each class; blocks and sets are not walked. All zero for a NULL heap.
+    /// Every figure at once. Cost: some steps for each class and, for `largest_free_bytes`, a look around each set that is kept back empty
+    /// and each kept run, 512 at the most; blocks and other sets are not walked. All zero for a NULL heap.
     pub fn heap_stats(heap: *const Heap) -> HeapStats;
 
     /// The number of size classes; 0 for a NULL heap.
@@ -398,10 +408,11 @@ unsafe extern "C" {
     /// Cost: proportional to the number of runs and of the pages in sets. Needs about 5 KiB of stack.
     pub fn heap_check(heap: *const Heap) -> HeapStatus;
 
-    /// Gives the sets that are kept back empty to the page layer, and free memory that has been in use since the last trim to the OS if it
-    /// was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are.
+    /// Gives the sets that are kept back empty, and kept runs, to the page layer, and free memory that has been in use since the last trim
+    /// to the OS if it was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are.
     ///
-    /// Returns the bytes that went back: to the OS from mapped regions, to the page layer from the caller's. 0 for a NULL heap.
+    /// Returns the bytes that went back to the OS; for a heap without mapped memory, those of the sets that went to the page layer. 0 for a
+    /// NULL heap.
     ///
     /// Cost: proportional to the number of runs, and a call of the OS for each free run.
     pub fn heap_trim(heap: *mut Heap) -> usize;

@@ -1,13 +1,13 @@
-//! The functions of the seed's crate, `ax_slab_allocator` 0.4: the same names and signatures.
+//! The functions of `ax_slab_allocator` 0.4: the same names and signatures.
 
 use crate::{AllocError, Error, Heap};
 use core::alloc::Layout;
 use core::ptr;
 
-/// Bytes that a heap of the seed's crate has at least, and a multiple of.
+/// Bytes that a heap of `ax_slab_allocator` has at least, and a multiple of.
 const MIN_HEAP_BYTES: usize = 0x8000;
 
-/// The pages that the seed's crate wants memory to start with and to consist of.
+/// The pages that `ax_slab_allocator` wants memory to start with and to consist of.
 const PAGE_BYTES: usize = 4096;
 
 /// The functions of `ax_slab_allocator` 0.4.

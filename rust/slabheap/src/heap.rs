@@ -17,9 +17,12 @@ use slabheap_sys as sys;
 /// rescue, is ended when it is dropped, and then its memory, like every block in it, is gone. A heap over memory of somebody else's is just
 /// forgotten, and the memory is theirs again.
 ///
-/// The functions of the seed's crate take a [`Layout`] and an address; those beside them that start with `try_` take pointers and give
+/// The functions of `ax_slab_allocator` take a [`Layout`] and an address; those beside them that start with `try_` take pointers and give
 /// reasons. All of them take `&mut self`. Collections that share a heap in one thread use it as `&Heap`, by the feature
 /// `allocator-api2`; see [`soundness`](crate::soundness) for what keeps the two apart.
+///
+/// A call costs what the function of the same purpose does in the C header: constant for a block of a class, in proportion to the number
+/// of runs for `check`, `trim`, `reset`, `blocks` and `runs`.
 pub struct Heap {
     raw: Raw,
     /// Walks, and calls that change the heap, that go on through a `&Heap`.
@@ -104,6 +107,9 @@ impl Heap {
 
     /// Adds `bytes` bytes at `start`, of any alignment. Regions may touch; a block never spans two of them.
     ///
+    /// # Errors
+    /// [`Error::InvalidArgument`], [`Error::TooSmall`], [`Error::Overlap`] or [`Error::TooManyRegions`], and nothing has changed.
+    ///
     /// # Safety
     /// The memory can be read and written, and is used by nobody else, until the heap and all that was allocated from it are gone.
     pub unsafe fn try_add_memory(&mut self, start: *mut u8, bytes: usize) -> Result<(), Error> {
@@ -115,6 +121,9 @@ impl Heap {
     }
 
     /// Adds `bytes` bytes mapped from the operating system.
+    ///
+    /// # Errors
+    /// As [`Heap::try_add_memory`], or [`Error::OutOfMemory`].
     #[cfg(feature = "os")]
     pub fn map_memory(&mut self, bytes: usize) -> Result<(), Error> {
         self.has_mapped = true;
@@ -177,7 +186,8 @@ impl Heap {
         unsafe { self.raw.reset() }
     }
 
-    /// Gives what is kept back to the pages, and free pages of mapped memory to the operating system. Returns the bytes that went back.
+    /// Gives what is kept back to the pages, and free pages of mapped memory to the operating system. Returns the bytes that went back to
+    /// that; of a heap without mapped memory, those of the sets that went to the pages.
     pub fn trim(&self) -> usize {
         self.change(Raw::trim)
     }
@@ -233,7 +243,10 @@ impl Heap {
         Runs(self)
     }
 
-    /// Walks all metadata and checks every invariant. After [`Error::Corrupt`] nothing is promised of the heap. Needs about 5 KiB of stack.
+    /// Walks all metadata and checks every invariant. Needs about 5 KiB of stack.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]; after that nothing is promised of the heap.
     pub fn check(&self) -> Result<(), Error> {
         self.raw.check()
     }

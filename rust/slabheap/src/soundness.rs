@@ -36,7 +36,7 @@
 //! - A `GlobalHeap` lends its heap to [`GlobalHeap::inspect`](crate::GlobalHeap::inspect) as a `&Heap` of a lifetime that ends with the
 //!   call, so nothing allocated from that reference gets out.
 //! - Memory that a heap mapped is unmapped when the `Heap` is dropped. Memory that it was given by address is not looked at then: who gave
-//!   it may already have taken it back, as users of the seed's crate may. (Unless the heap was made with a rescue, mapped memory besides,
+//!   it may already have taken it back, as users of `ax_slab_allocator` may. (Unless the heap was made with a rescue, mapped memory besides,
 //!   or came from [`Heap::from_raw`](crate::Heap::from_raw): then it must outlive the `Heap`, as its constructors say.)
 //!
 //! # Calls from within calls

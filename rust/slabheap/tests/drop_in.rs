@@ -1,4 +1,4 @@
-//! The functions of the seed's crate.
+//! The functions of `ax_slab_allocator`.
 
 use slabheap::{AllocError, Heap};
 use std::alloc::Layout;
@@ -128,7 +128,7 @@ fn panics_with(message: &str, call: impl FnOnce()) {
 }
 
 #[test]
-fn it_panics_where_the_seeds_crate_asserts() {
+fn it_panics_where_ax_slab_allocator_asserts() {
     let mut pages = Pages::<{ 24 * PAGE }>::new();
     let start = pages.start();
     // SAFETY: the pages outlive the heaps, and those that panic are none.

@@ -1,4 +1,4 @@
-//! What a heap offers beside the functions of the seed's crate.
+//! What a heap offers beside the functions of `ax_slab_allocator`.
 #![cfg(feature = "os")]
 
 use slabheap::{AllocError, Arena, Error, Heap, PageLayer, Preset, Rescue, RunKind, Stats};
