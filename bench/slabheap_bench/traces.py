@@ -45,7 +45,9 @@ def version_of(allocator: str) -> str:
 
 
 def _once(program: Any, allocator: str, samples: int, repeats: int, warm: bool = False) -> Result:
-    name, options = ("slabheap", {"preset": allocator}) if allocator in PRESETS else (allocator, {})
+    name, options = allocator, dict[str, Any]()
+    if allocator in PRESETS:
+        name, options = "slabheap", {"preset": allocator}
     return slabheap.replay(program, name, samples=samples, repeats=repeats, warm=warm, costs=False, **options)
 
 
@@ -55,9 +57,9 @@ def replay_all(
     """Replays every trace on every allocator in interleaved rounds, and calls `progress` after each replay.
 
     Returns:
-        A row for each trace and allocator: `trace`, `events`, `peer`, `version`, `seconds` (one a round) and `operations_per_second` (of the
-        median) in a fresh heap, `warm_seconds` and `warm_operations_per_second` in one where the trace was replayed before, and the peaks
-        of requested, used and held bytes.
+        A row for each trace and allocator: `trace`, `events`, `peer`, `version`, `seconds` (one a round) and `operations_per_second` (of
+        the median) in a fresh heap, `warm_seconds` and `warm_operations_per_second` in one where the trace was replayed before, and the
+        peaks of requested, used and held bytes.
     """
     rows = []
     for file in files:

@@ -124,7 +124,8 @@ Status Heap::free_at(const Place& place) {
   return Status::ok;
 }
 
-/// Frees a block of the region looked at; `set` is where the fast path looked: the set is full, or holds no such block, or is none.
+/// Frees a block of the region looked at; `set` is where the fast path looked: the set is full, or holds no such block, or is
+/// none.
 Status Heap::free_otherwise(void* block, Page& set) {
   const auto address = reinterpret_cast<Address>(block);
   if (free_in_set(set, address)) return Status::ok;
@@ -157,7 +158,8 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
 }
 
 /// Frees a block whose layout does not route to its slab by the front of `set`, where the fast path looked: the set is full, or
-/// holds no such block, or is none; or a smaller class would hold the size but does not honour the alignment; or the layout is wrong.
+/// holds no such block, or is none; or a smaller class would hold the size but does not honour the alignment; or the layout is
+/// wrong.
 Status Heap::deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set) {
   const bool is_done = class_for(size, align) == set.class_index && free_in_set(set, reinterpret_cast<Address>(block));
   return is_done ? Status::ok : deallocate_slowly(block, size, align);

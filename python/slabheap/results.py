@@ -153,8 +153,8 @@ class Result:
             `touched_pages` (of 4096 bytes), all uint64.
         occupancy: For slabheap, at each sample the blocks of each size class: shape (samples, classes), with the fields `total_blocks` and
             `used_blocks`, uint64. None for others.
-        largest_free: For slabheap, at each sample the longest run of pages that one request would get, in bytes: shape (samples,), uint64. None for
-            others.
+        largest_free: For slabheap, at each sample the longest run of pages that one request would get, in bytes: shape (samples,),
+            uint64. None for others.
         snapshots: For slabheap, by event: the runs of the heap after it, like those of `Heap.runs`, addresses counted from the
             first page.
         class_stats: For slabheap, the size classes after the last event.

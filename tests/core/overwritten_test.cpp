@@ -30,7 +30,8 @@ std::size_t round_to_os_page(std::size_t value) { return value & ~(static_cast<s
 std::size_t place_of_table() {
   Memory first{region_bytes, 0};
   Memory second{region_bytes, 0};
-  const Span spans[] = {{reinterpret_cast<Address>(first.start()), region_bytes}, {reinterpret_cast<Address>(second.start()), region_bytes}};
+  const Span spans[] = {{reinterpret_cast<Address>(first.start()), region_bytes},
+                        {reinterpret_cast<Address>(second.start()), region_bytes}};
   auto* heap = slabheap::Heap::create(spans[0], {}, false, 0).heap;
   REQUIRE(heap != nullptr);
   REQUIRE(heap->add_memory(spans[1], false, 0) == Status::ok);

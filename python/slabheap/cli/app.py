@@ -123,7 +123,7 @@ TracePath = Annotated[Path, typer.Argument(help="A trace of any format; - for st
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
 Repeats = Annotated[int, typer.Option(help="Timed replays; the median counts. 0 leaves times out.", min=0)]
 Warm = Annotated[
-    bool, typer.Option("--warm", help="Time each replay after another on the same heap, so that the kernel's work on new pages is left out.")
+    bool, typer.Option("--warm", help="Time each replay after another on the same heap, without the kernel's work on new pages.")
 ]
 Costs = Annotated[bool, typer.Option(help="Time each call in one replay more, for percentiles.")]
 

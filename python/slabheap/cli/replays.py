@@ -11,7 +11,19 @@ import typer
 
 import slabheap
 from slabheap._core import Program
-from slabheap.cli.app import Allocators, Costs, HeapBytes, HeapOptions, Json, Repeats, TracePath, Warm, app, read_program, takes_heap_options
+from slabheap.cli.app import (
+    Allocators,
+    Costs,
+    HeapBytes,
+    HeapOptions,
+    Json,
+    Repeats,
+    TracePath,
+    Warm,
+    app,
+    read_program,
+    takes_heap_options,
+)
 from slabheap.cli.console import Shown, err, errors_end, out, print_json, shown_progress, table_of
 from slabheap.cli.drawing import FIGURES, expect_file, save
 from slabheap.costs import OPERATIONS
