@@ -180,7 +180,8 @@ enum HeapInvalidFree
    */
   HEAP_INVALID_FREE_REPORT = 0,
   /**
-   * Prints the reason and the pointer to the standard error stream and aborts the process.
+   * Prints the reason and the pointer to the standard error stream and aborts the process. In a library that was built without an
+   * operating system, it traps without a word.
    */
   HEAP_INVALID_FREE_ABORT = 1,
 };
@@ -288,7 +289,9 @@ typedef struct HeapOptions {
   HeapPageLayer pages;
   /**
    * `class_count` block sizes in bytes, ascending, each HEAP_MIN_BLOCK_BYTES to HEAP_MAX_BLOCK_BYTES; read, not kept. NULL: the
-   * preset's. Blocks are as aligned as their size is even, up to a page: of 48 bytes, to 16.
+   * preset's. Blocks are as aligned as their size is even, up to a page: of 48 bytes, to 16. A table of a byte for each multiple, up to
+   * the largest, of the largest power of two that divides them all is part of the metadata: 64 bytes for multiples of 64 up to 4096,
+   * 64 KiB for odd sizes up to 65,535.
    */
   const size_t *classes;
   /**
@@ -384,7 +387,9 @@ typedef struct HeapStats {
    */
   size_t peak_page_bytes;
   /**
-   * The longest run of free pages, in bytes; a set that is kept back empty counts as free. A request at an alignment up to a page
+   * The longest run of pages that one request can get, in bytes; sets that are kept back empty and kept runs count as free. With the
+   * buddy it is a power of two of pages, aligned to its length, and so may be shorter than the longest free run that
+   * heap_visit_runs() shows: half of an empty heap of 1 MiB and its metadata. A request at an alignment up to a page
    * succeeds if its block would hold no more: heap_usable_size() says. Free blocks of sets may serve it even so. Best fit compares
    * eight runs of a bin, by an eighth of a power of two, so that it takes no longer the more there are: where more than eight are that
    * long, a longer one may be passed over, by this figure and by a request alike.
@@ -500,7 +505,8 @@ extern "C" {
  *
  * Returns the heap, or NULL: see heap_new_with() for the reasons.
  *
- * Cost: proportional to the metadata, about 0.5 % of the memory, which has to be cleared; constant for mapped memory.
+ * Cost: proportional to the metadata, about 0.5 % of the memory, which has to be cleared; for mapped memory, to the number of classes
+ * and the bytes of their routing table.
  *
  * The caller's memory must stay until heap_destroy(); nothing else may use it but through blocks of this heap.
  */
@@ -557,8 +563,9 @@ extern HeapStatus heap_add_memory(struct Heap *heap,
  *
  * A request goes to the smallest class whose blocks hold it and honour its alignment, or, if there is none, to whole pages.
  *
- * Cost: constant for a class; for whole pages, and when a class needs a new set, bounded by the number of orders (buddy) or
- * constant (best fit). Before it fails, one step more for each class.
+ * Cost: constant for a class. For whole pages, and when a class needs a new set: one take from the page layer, bounded by the number
+ * of orders (buddy) or constant (best fit), and a mark for each order (a large block) or for each page of the set; with
+ * HEAP_FREED_RUNS_KEPT, a call may first merge up to 512 kept runs. Before it fails, one step more for each class.
  */
 extern void *heap_allocate(struct Heap *heap,
                            size_t size,
@@ -577,7 +584,8 @@ extern void *heap_allocate_zeroed(struct Heap *heap, size_t size, size_t align);
  * Returns the block. NULL, and the old block is as it was, if there is no memory, if an argument is invalid, or if the old block is
  * refused as heap_deallocate() would refuse it, which counts as a rejected free.
  *
- * Cost: that of an allocation, a copy and a free; in place, that of a free.
+ * Cost: that of an allocation, a copy and a free. In place, constant within a class; for whole pages that of a free, and if it grows,
+ * a step for each free run that it takes, and the merging of all kept runs if one of those is kept.
  */
 extern void *heap_reallocate(struct Heap *heap,
                              void *block,
@@ -594,7 +602,8 @@ extern void *heap_reallocate(struct Heap *heap,
  * made with HEAP_INVALID_FREE_ABORT aborts instead.
  *
  * Cost: constant; when a set or large block goes back to the page layer, bounded by the number of orders (buddy) or constant (best
- * fit); with several regions, a binary search among them where the region is not that of the last free.
+ * fit); with several regions, a binary search among them where the region is not that of the last free; for a large block that is
+ * freed otherwise than by its own layout, a step for each order to find it.
  *
  * Not guaranteed: a stale pointer whose block has been handed out again is a live block, and freed.
  */
@@ -636,7 +645,8 @@ extern size_t heap_used_bytes(const struct Heap *heap);
 extern size_t heap_available_bytes(const struct Heap *heap);
 
 /**
- * Every figure at once. Cost: some steps for each class; blocks and sets are not walked. All zero for a NULL heap.
+ * Every figure at once. Cost: some steps for each class and, for `largest_free_bytes`, a look around each set that is kept back empty
+ * and each kept run, 512 at the most; blocks and other sets are not walked. All zero for a NULL heap.
  */
 extern struct HeapStats heap_stats(const struct Heap *heap);
 
@@ -677,10 +687,11 @@ extern HeapStatus heap_visit_runs(const struct Heap *heap, HeapRunVisitor visito
 extern HeapStatus heap_check(const struct Heap *heap);
 
 /**
- * Gives the sets that are kept back empty to the page layer, and free memory that has been in use since the last trim to the OS if it
- * was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are.
+ * Gives the sets that are kept back empty, and kept runs, to the page layer, and free memory that has been in use since the last trim
+ * to the OS if it was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are.
  *
- * Returns the bytes that went back: to the OS from mapped regions, to the page layer from the caller's. 0 for a NULL heap.
+ * Returns the bytes that went back to the OS; for a heap without mapped memory, those of the sets that went to the page layer. 0 for a
+ * NULL heap.
  *
  * Cost: proportional to the number of runs, and a call of the OS for each free run.
  */
