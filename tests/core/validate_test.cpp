@@ -154,3 +154,40 @@ TEST_CASE("validate is content with a region whose last page begins a chunk of n
   CHECK(munmap(reserved, 2 * chunk_bytes) == 0);
 }
 #endif
+
+TEST_CASE("validate notices any bit that is flipped of where the set is that was turned to last") {
+  CoreHeap heap{256};
+  REQUIRE(heap->allocate(4096, 1) != nullptr);
+  REQUIRE(heap->allocate(512, 1) != nullptr);
+  const Regions& regions = heap->regions();
+  const PageNumber set = heap->slab(3).current();
+  const Address start = regions.address(set);
+  const auto bytes = std::uint32_t{regions.page(set).block_count} * 512;
+  const std::size_t left = regions.first()->pages_start + regions.first()->pages_bytes - start;
+  REQUIRE(bytes < left);
+
+  // The one place in the heap itself that has such a value.
+  auto* const own = reinterpret_cast<unsigned char*>(const_cast<slabheap::Heap*>(&*heap.operator->()));
+  const auto place_of = [&](auto value) {
+    std::vector<unsigned char*> places;
+    for (std::size_t at = 0; at < sizeof(slabheap::Heap); at += sizeof value) {
+      if (std::memcmp(own + at, &value, sizeof value) == 0) places.push_back(own + at);
+    }
+    REQUIRE(places.size() == 1);
+    return places[0];
+  };
+  const auto flip_all = [&](unsigned char* place, auto value, auto holds) {
+    for (unsigned bit = 0; bit < 8 * sizeof value; ++bit) {
+      const auto other = static_cast<decltype(value)>(value ^ decltype(value){1} << bit);
+      std::memcpy(place, &other, sizeof other);
+      CHECK(heap->validate() == holds(other));
+    }
+    std::memcpy(place, &value, sizeof value);
+    CHECK(heap->validate());
+  };
+  const auto never = [](auto) { return false; };
+  flip_all(place_of(start), start, never);
+  flip_all(place_of(reinterpret_cast<Address>(&regions.page(set))), reinterpret_cast<Address>(&regions.page(set)), never);
+  // How long it was is a hint, as long as that ends with the region.
+  flip_all(place_of(bytes), bytes, [&](std::uint32_t other) { return other <= left; });
+}
