@@ -118,6 +118,35 @@ TEST_CASE("where a set was that was turned to last, only what is a block now is 
   }
 }
 
+TEST_CASE("where the pages of a region begin at the end of another's, the first set there is emptied as any other") {
+  constexpr std::size_t first_bytes = 256 * kib;
+  const Memory memory{4 * mib};
+  char* const second = static_cast<char*>(memory.start()) + first_bytes;
+  std::size_t touching = 0;
+  for (std::size_t less = 0; less < 4096; less += 256) {
+    HeapOptions options = heap_options_default();
+    options.memory = memory.start();
+    options.bytes = first_bytes;
+    options.pages = HEAP_PAGE_LAYER_BEST_FIT;
+    options.freed_runs = HEAP_FREED_RUNS_MERGED;
+    Heap* heap = nullptr;
+    REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+    const std::vector<void*> blocks = allocate(heap, 64, 64);
+    while (heap_allocate(heap, 4096, 1) != nullptr) {
+    }
+    REQUIRE(heap_add_memory(heap, second, memory.bytes() - first_bytes - less) == HEAP_STATUS_OK);
+    REQUIRE(heap_free(heap, blocks.back()) == HEAP_STATUS_OK);
+    // Roomy as the heap is now, the one free block is kept back, and a set is carved.
+    void* const block = heap_allocate(heap, 64, 1);
+    touching += block == second ? 1 : 0;
+    REQUIRE(heap_free(heap, block) == HEAP_STATUS_OK);
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    CHECK(heap_allocate(heap, 64, 1) == blocks.back());
+    heap_destroy(heap);
+  }
+  CHECK(touching != 0);
+}
+
 TEST_CASE("of regions by turns, the block that is freed is the one that was meant") {
   const Memory second{mib};
   for (const Call call : {Call::free, Call::deallocate}) {
