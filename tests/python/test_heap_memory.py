@@ -46,7 +46,9 @@ NO_BUFFERS: dict[str, tuple[Any, type[Exception], str]] = {
     "bytes": (bytes(1 << 16), BufferError, "not writable"),
     "read-only view": (memoryview(bytearray(1 << 16)).toreadonly(), BufferError, "not writable"),
     "every other byte": (memoryview(bytearray(1 << 17))[::2], BufferError, "contiguous"),
-    "Fortran's order": (np.zeros((256, 256), order="F"), ValueError, "not C-contiguous"),
+    "Fortran's order": (np.zeros((256, 256), order="F"), BufferError, "not C-contiguous"),
+    "every other element": (np.zeros(1 << 17, np.uint8)[::2], BufferError, "not C-contiguous"),
+    "read-only array": (np.frombuffer(bytes(1 << 16), np.uint8), BufferError, "read-only"),
     "number": (1 << 16, TypeError, "memory must be a writable buffer, not of the type int"),
     "nothing": (None, TypeError, "memory must be a writable buffer, not None"),
     "text": ("x" * 65536, TypeError, "memory must be a writable buffer, not of the type str"),
@@ -57,6 +59,9 @@ NO_BUFFERS: dict[str, tuple[Any, type[Exception], str]] = {
 def test_no_other_memory_will_do(memory: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         Heap.over(memory)
+    if error is BufferError:
+        with pytest.raises(error, match=words), Heap(1 << 16) as heap:
+            heap.add_memory(memory)
 
 
 def test_a_heap_takes_every_option_over_a_buffer(options: dict[str, Any]) -> None:

@@ -35,7 +35,12 @@ HeldBuffer::HeldBuffer(const py::object& object) {
   if (!PyObject_CheckBuffer(object.ptr()))
     throw py::type_error("memory must be a writable buffer, not of the type " + type_name(object));
   auto view = std::make_unique<Py_buffer>();
-  if (PyObject_GetBuffer(object.ptr(), view.get(), PyBUF_CONTIG) != 0) throw py::error_already_set();
+  if (PyObject_GetBuffer(object.ptr(), view.get(), PyBUF_CONTIG) != 0) {
+    const py::error_already_set raised;
+    if (!raised.matches(PyExc_ValueError)) throw raised;
+    // NumPy has a ValueError where others have a BufferError.
+    throw py::buffer_error(py::str(raised.value()).cast<std::string>());
+  }
   view_.reset(view.release());
 }
 
