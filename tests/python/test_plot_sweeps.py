@@ -75,6 +75,22 @@ def test_of_speeds_the_highest_is_the_best(tmp_path: Path) -> None:
     saved(figure, tmp_path)
 
 
+@pytest.mark.parametrize("figure", ["occupancy", "largest_free_bytes"])
+def test_of_what_is_of_use_the_most_is_the_best(figure: str) -> None:
+    axes = plot.sweep_map(FRAME, "label", "seed", figure).axes[0]
+    medians = FRAME.groupby("label", sort=False)[figure].median().tolist()
+    assert framed(axes) == [(column, 0) for column, median in enumerate(medians) if median == max(medians)]
+    assert "more is better" in texts(axes)[0].replace("\n", " ")
+
+
+def test_bytes_over_time_have_units_too() -> None:
+    figure = plot.sweep_map(FRAME, "classes", "page_bytes", "mean_held_bytes_by_time")
+    units = ("B", "KiB", "MiB")
+    assert {text.split()[-1] for text in cells(figure.axes[0]).values()} <= set(units)
+    figure.draw_without_rendering()
+    assert all(label.get_text().endswith(units) for label in figure.axes[1].get_yticklabels())
+
+
 def test_bytes_have_units_in_cells(tmp_path: Path) -> None:
     figure = plot.sweep_map(FRAME, "classes", "page_bytes", "peak_held_bytes", "Bytes")
     axes = figure.axes[0]

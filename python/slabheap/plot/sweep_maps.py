@@ -29,7 +29,7 @@ _Numbers: TypeAlias = npt.NDArray[np.float64]
 _MOST_VALUES = 40  # of an axis
 
 # Of these figures more is better.
-_MORE_IS_BETTER = ("operations_per_second",)
+_MORE_IS_BETTER = ("operations_per_second", "occupancy", "largest_free_bytes")
 
 
 def _option_text(axis: str, value: Any) -> str:
@@ -44,9 +44,13 @@ def _option_text(axis: str, value: Any) -> str:
     return str(value).rpartition("/")[2] if axis == "allocator" else str(value)
 
 
+def _is_of_bytes(name: str) -> bool:
+    return "bytes" in name
+
+
 def _value_text(name: str, value: float) -> str:
     """A figure of a sweep, short enough for a cell."""
-    if name.endswith("bytes"):
+    if _is_of_bytes(name):
         return bytes_text(value)
     if name == "operations_per_second":
         return f"{value / 1e6:.1f}"
@@ -148,11 +152,11 @@ def _name_cells(axes: Axes, x: str, y: str, columns: list[Any], rows: list[Any])
 def _add_scale(axes: Axes, image: AxesImage, value: str, span: float) -> None:
     bar = axes.figure.colorbar(image, ax=axes, label=textwrap.fill(_name_of(value), 24), pad=0.02)
     bar.ax.tick_params(labelsize=8)
-    if value.endswith("bytes"):
+    if _is_of_bytes(value):
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda number, _: bytes_text(number)))
     elif value == "operations_per_second":
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number / 1e6:g}"))
-    if value.endswith("bytes") and span > 0:
+    if _is_of_bytes(value) and span > 0:
         bar.ax.yaxis.set_major_locator(MultipleLocator(2.0 ** math.ceil(math.log2(span / 5))))
 
 
