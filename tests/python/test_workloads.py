@@ -26,6 +26,7 @@ MAKERS: dict[str, Callable[[int], Trace]] = {
     "resembling": lambda seed: workloads.resembling(random_trace(3, 2000), 700, seed=seed),
 }
 RANDOM = np.random.default_rng(7)
+NAN, INFINITY = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -176,7 +177,12 @@ def test_sizes_of_a_trace_are_drawn_as_often_as_they_occur() -> None:
         lambda: workloads.log_uniform(0, 4),
         lambda: workloads.log_normal(0, 1),
         lambda: workloads.log_normal(10, -1),
+        lambda: workloads.log_normal(NAN, 1),
+        lambda: workloads.log_normal(10, NAN),
+        lambda: workloads.log_normal(INFINITY, 1),
+        lambda: workloads.log_normal(10, INFINITY),
         lambda: workloads.exponential(-1),
+        lambda: workloads.exponential(NAN),
         lambda: workloads.zipf([]),
         lambda: workloads.zipf([-1]),
         lambda: workloads.empirical([]),
@@ -227,3 +233,14 @@ def test_a_workload_of_nothing_is_a_trace_of_nothing() -> None:
     ):
         assert len(trace) == 0
         assert trace.information.source == "workload"
+
+
+@pytest.mark.parametrize(
+    "lifetimes",
+    [workloads.exponential(INFINITY), workloads.exponential(1e30), workloads.log_normal(1e30, 1.0, 1, workloads.FOREVER)],
+    ids=repr,
+)
+def test_who_lives_longer_than_a_number_tells_lives_for_ever(lifetimes: workloads.Distribution) -> None:
+    assert set(lifetimes.draw(RANDOM, 1000).tolist()) == {workloads.FOREVER}
+    trace = workloads.from_lifetimes(100, workloads.constant(8), lifetimes)
+    assert set(trace.events["operation"].tolist()) == {ALLOCATE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -59,7 +60,10 @@ class Distribution:
 
 
 def _within(values: npt.NDArray[np.float64], least: int, most: int) -> Numbers:
-    return np.clip(np.rint(values), least, most).astype(np.int64)
+    """The nearest whole numbers in the range, whose end need be no float: the one next to FOREVER is beyond int64."""
+    rounded = np.clip(np.rint(values), least, most)
+    is_most = rounded >= most
+    return np.where(is_most, most, np.where(is_most, 0, rounded).astype(np.int64))
 
 
 def _check_range(least: int, most: int, lowest: int = 0) -> None:
@@ -127,7 +131,7 @@ def log_normal(median: float, sigma: float, least: int = 1, most: int = 1 << 20)
         most: No number is above.
 
     Raises:
-        ValueError: `median` is not above 0, `sigma` is below 0, or the range is empty or begins below 0.
+        ValueError: `median` is not above 0, `sigma` is below 0, one of them is not finite, or the range is empty or begins below 0.
 
     Examples:
         >>> import numpy as np
@@ -136,8 +140,8 @@ def log_normal(median: float, sigma: float, least: int = 1, most: int = 1 << 20)
         100.0
     """
     _check_range(least, most)
-    if median <= 0 or sigma < 0:
-        raise ValueError(f"the median must be above 0 and sigma not below, not {median} and {sigma}")
+    if not (0 < median < math.inf and 0 <= sigma < math.inf):
+        raise ValueError(f"the median must be above 0 and sigma not below, both finite, not {median} and {sigma}")
     return Distribution(
         f"log_normal({median}, {sigma}, {least}, {most})",
         lambda random, count: _within(random.lognormal(np.log(median), sigma, count), least, most),
@@ -145,10 +149,10 @@ def log_normal(median: float, sigma: float, least: int = 1, most: int = 1 << 20)
 
 
 def exponential(mean: float) -> Distribution:
-    """Memoryless lifetimes: at any age, a block has as long to live as when it was new.
+    """Memoryless lifetimes: at any age, a block has as long to live as when it was new. What is above FOREVER is FOREVER.
 
     Raises:
-        ValueError: `mean` is below 0.
+        ValueError: `mean` is below 0, or no number.
 
     Examples:
         >>> import numpy as np
@@ -156,9 +160,9 @@ def exponential(mean: float) -> Distribution:
         >>> round(float(drawn.mean()), -1), round(float((drawn[drawn >= 40] - 40).mean()), -1)
         (40.0, 40.0)
     """
-    if mean < 0:
-        raise ValueError(f"the mean must not be below 0, not {mean}")
-    return Distribution(f"exponential({mean})", lambda random, count: np.rint(random.exponential(mean, count)).astype(np.int64))
+    if not mean >= 0:
+        raise ValueError(f"the mean must be a number, 0 or above, not {mean}")
+    return Distribution(f"exponential({mean})", lambda random, count: _within(random.exponential(mean, count), 0, FOREVER))
 
 
 def zipf(values: Sequence[int], exponent: float = 1.0) -> Distribution:
