@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,7 +47,10 @@ def report() -> None:
 @app.command()
 def publish() -> None:
     """Puts the tables and pictures of build/bench into docs and README.md."""
-    documents.publish()
+    try:
+        documents.publish()
+    except FileNotFoundError as error:
+        sys.exit(f"publish: {error}")
 
 
 @app.command(name="traces")

@@ -23,7 +23,7 @@ _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def measured() -> dict[str, dict[str, Any]]:
     """What each step that has run left, by step."""
-    return {step: steps.load(step) for step in steps.TIMED if (steps.FOLDER / f"{step}.json").exists()}
+    return {step: steps.load(step, steps.FOLDER) for step in steps.TIMED if (steps.FOLDER / f"{step}.json").exists()}
 
 
 def without_samples(value: Any) -> Any:
@@ -84,7 +84,7 @@ def write_report() -> None:
         (steps.FOLDER / f"{table.name}.csv").write_text(table.csv())
         parts.append(f"## {table.name}\n\n{table.caption}\n\n{table.markdown()}")
     for name, figure in pictures.all_pictures(found).items():
-        figure.savefig(steps.FOLDER / f"{name}.png")
+        figure.savefig(_drawn(name))
         parts.append(f"![{name}]({name}.png)")
     report = steps.FOLDER / "report.md"
     report.write_text("\n\n".join(parts) + "\n")
@@ -92,17 +92,33 @@ def write_report() -> None:
 
 
 def publish() -> None:
-    """Puts what was measured into the documents, and keeps the figures and pictures beside them."""
+    """Puts what was measured into the documents, and keeps the figures and pictures beside them.
+
+    Raises:
+        FileNotFoundError: A step was not measured, or a picture not drawn; nothing is written then.
+    """
     runs = {step: kept(run) for step, run in measured().items()}
-    (steps.ROOT / KEPT).write_text(json.dumps(runs, separators=(",", ":")).replace('},{"', '},\n{"') + "\n")
+    missing = [step for step in steps.TIMED if step not in runs]
+    if missing:
+        wanted = " ".join(f"--step {step}" for step in missing)
+        raise FileNotFoundError(f"there are no figures of {', '.join(missing)} to publish yet; run: tools/bench measure {wanted}")
+    undrawn = [name for name in SHOWN if not _drawn(name).exists()]
+    if undrawn:
+        raise FileNotFoundError(f"there are no pictures of {', '.join(undrawn)} to publish yet; run: tools/bench report")
     write_documents(runs)
+    (steps.ROOT / KEPT).write_text(json.dumps(runs, separators=(",", ":")).replace('},{"', '},\n{"') + "\n")
     for name in SHOWN:
-        shutil.copy(steps.FOLDER / f"{name}.png", steps.ROOT / "docs" / "pictures" / f"bench-{name}.png")
+        shutil.copy(_drawn(name), steps.ROOT / "docs" / "pictures" / f"bench-{name}.png")
+
+
+def _drawn(picture: str) -> Path:
+    return steps.FOLDER / f"{picture}.png"
 
 
 def write_documents(runs: dict[str, dict[str, Any]]) -> None:
-    """Fills the places of all documents."""
+    """Fills the places of all documents, or of none if one has a place for something that was not measured."""
     made = blocks(runs)
-    for name in DOCUMENTS:
-        path = Path(steps.ROOT / name)
-        path.write_text(fill(path.read_text(), made))
+    paths = [steps.ROOT / name for name in DOCUMENTS]
+    filled = [fill(path.read_text(), made) for path in paths]
+    for path, text in zip(paths, filled, strict=True):
+        path.write_text(text)

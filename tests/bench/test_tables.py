@@ -1,6 +1,8 @@
 """Tables of figures, and their places in documents."""
 
 import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +76,68 @@ def test_a_place_in_a_document_is_filled_anew() -> None:
 def test_a_place_for_what_was_not_measured_is_an_error() -> None:
     with pytest.raises(KeyError, match="unheard-of"):
         documents.fill("<!-- table: unheard-of -->\n<!-- end -->", {})
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Path, str]:
+    """A tree of its own with two documents and old figures, and what its files hold; each step was measured, each picture drawn."""
+    contents = {
+        tmp_path / "docs" / "performance.md": "<!-- table: speed -->\nold\n<!-- end -->\n",
+        tmp_path / "README.md": "<!-- table: worst -->\nold\n<!-- end -->\n",
+        tmp_path / documents.KEPT: "{}\n",
+    }
+    (tmp_path / "docs" / "pictures").mkdir(parents=True)
+    for path, content in contents.items():
+        path.write_text(content)
+    folder = tmp_path / "build"
+    folder.mkdir()
+    for step in steps.TIMED:
+        (folder / f"{step}.json").write_text(json.dumps({"made": {}, "result": {"figure": f"new {step}", "samples": [1]}}))
+    for name in documents.SHOWN:
+        (folder / f"{name}.png").write_text(name)
+    monkeypatch.setattr(steps, "ROOT", tmp_path)
+    monkeypatch.setattr(steps, "FOLDER", folder)
+    monkeypatch.setattr(documents, "blocks", lambda runs: {step: run["result"]["figure"] for step, run in runs.items()})
+    return contents
+
+
+def contents_of(paths: Iterable[Path]) -> dict[Path, str]:
+    """What files hold."""
+    return {path: path.read_text() for path in paths}
+
+
+def test_what_was_measured_is_published(published: dict[Path, str]) -> None:
+    documents.publish()
+    document, readme, kept = contents_of(published).values()
+    assert document == "<!-- table: speed -->\nnew speed\n<!-- end -->\n"
+    assert readme == "<!-- table: worst -->\nnew worst\n<!-- end -->\n"
+    assert json.loads(kept) == {step: {"made": {}, "result": {"figure": f"new {step}"}} for step in steps.TIMED}
+    pictures = contents_of((steps.ROOT / "docs" / "pictures").iterdir())
+    assert {path.name: content for path, content in pictures.items()} == {f"bench-{name}.png": name for name in documents.SHOWN}
+
+
+def test_some_steps_alone_are_not_published_and_the_others_are_named(published: dict[Path, str]) -> None:
+    for step in ("traces", "worst"):
+        (steps.FOLDER / f"{step}.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no figures of traces, worst .*run: tools/bench measure --step traces --step worst"):
+        documents.publish()
+    assert contents_of(published) == published
+
+
+def test_figures_without_their_pictures_are_not_published(published: dict[Path, str]) -> None:
+    (steps.FOLDER / "space.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no pictures of space .*run: tools/bench report"):
+        documents.publish()
+    assert contents_of(published) == published
+
+
+def test_nothing_is_published_if_a_document_has_a_place_for_what_there_is_not(published: dict[Path, str]) -> None:
+    last = steps.ROOT / documents.DOCUMENTS[-1]
+    published[last] = "<!-- table: unheard-of -->\n<!-- end -->"
+    last.write_text(published[last])
+    with pytest.raises(KeyError, match="unheard-of"):
+        documents.publish()
+    assert contents_of(published) == published
 
 
 def test_samples_are_left_out_of_what_is_kept() -> None:
