@@ -257,6 +257,10 @@ class Trace:
         """The seconds from the beginning to the last event."""
         return float(self.events["time"][-1]) / 1e9 if len(self) else 0.0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: all but the program, which is compiled anew when it is wanted."""
+        return {name: value for name, value in vars(self).items() if name != "program"}
+
     @functools.cached_property
     def program(self) -> _core.Program:
         """The trace compiled for replay, in memory.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,16 @@ def test_traces_do_not_share_what_is_known_about_them() -> None:
     one, other = trace_of(), trace_of()
     one.information.command.append("x")
     assert other.information == Information()
+
+
+def test_a_trace_is_pickled_and_copied_whether_it_was_compiled_or_not() -> None:
+    trace = random_trace(1, 100)
+    for is_compiled in (False, True):
+        assert ("program" in vars(trace)) == is_compiled
+        for other in (pickle.loads(pickle.dumps(trace)), copy.deepcopy(trace)):
+            assert np.array_equal(other.events, trace.events)
+            assert other.information == trace.information
+            assert other.peak_requested_bytes == trace.peak_requested_bytes
 
 
 def test_events_may_be_a_slice_or_have_no_padding() -> None:
