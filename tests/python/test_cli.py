@@ -184,7 +184,7 @@ def test_costs_can_be_left_out(trace: Path) -> None:
 
 @pytest.mark.parametrize("allocator", ["slabheap", "system"])
 def test_replay_writes_every_figure_over_time(trace: Path, tmp_path: Path, allocator: str) -> None:
-    series = tmp_path / "series.csv", tmp_path / "series.parquet"
+    series = tmp_path / "series.csv", tmp_path / "series.PARQUET"
     for path in series:
         said("replay", trace, "-a", allocator, "--repeats", 1, "--series", path)
     frames = pd.read_csv(series[0]), pd.read_parquet(series[1])
@@ -194,6 +194,19 @@ def test_replay_writes_every_figure_over_time(trace: Path, tmp_path: Path, alloc
         assert len(frame) == 1000
         assert (frame["held"] == expected["held"]).all()
     assert "must end with .csv or .parquet" in refusal("replay", trace, "--series", tmp_path / "series.xls")
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("replay", "--series"), ("replay", "--timeline"), ("replay", "--map"), ("compare", "--plot"), ("compare", "--timeline")],
+)
+def test_what_goes_into_a_file_does_not_go_to_standard_output(
+    trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, option: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = f"{option} writes a file, which standard output is not: it is for the tables, or for JSON"
+    assert words in refusal(command, trace, option, "-", "--json", "--repeats", 0)
+    assert list(tmp_path.iterdir()) == [trace]
 
 
 @pytest.mark.parametrize("command", ["replay", "compare"])

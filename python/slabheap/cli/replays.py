@@ -112,7 +112,7 @@ def _result_json(result: Result) -> dict[str, Any]:
 
 def _save_series(result: Result, path: Path) -> None:
     frame = result.over_time()
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         frame.to_parquet(path, index=False)
     else:
         frame.to_csv(path, index=False)
@@ -120,6 +120,13 @@ def _save_series(result: Result, path: Path) -> None:
 
 
 _SERIES = (".csv", ".parquet")
+
+
+def _expect_file(option: str, output: Path | None, endings: Sequence[str]) -> None:
+    """As `expect_file`; also raises if the file is standard output."""
+    if str(output) == "-":
+        raise ValueError(f"{option} writes a file, which standard output is not: it is for the tables, or for JSON")
+    expect_file(output, endings)
 
 
 @app.command()
@@ -154,9 +161,9 @@ def replay(
     slabheap replay app.trace -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --json | jq .peak_held_bytes
     """
     with errors_end(), shown_progress() as progress:
-        expect_file(series, _SERIES)
-        expect_file(timeline, FIGURES)
-        expect_file(page_map, FIGURES)
+        _expect_file("--series", series, _SERIES)
+        _expect_file("--timeline", timeline, FIGURES)
+        _expect_file("--map", page_map, FIGURES)
         result = replay_trace(
             read_program(trace, progress),
             allocator,
@@ -219,8 +226,8 @@ def compare(
     zstdcat app.trace.zst | slabheap compare - --json | jq '.[] | [.label, .held_ratio, .allocate_p99_ns]'
     """
     with errors_end(), shown_progress() as progress:
-        expect_file(picture, FIGURES)
-        expect_file(timeline, FIGURES)
+        _expect_file("--plot", picture, FIGURES)
+        _expect_file("--timeline", timeline, FIGURES)
         program = read_program(trace, progress)
         results = compared(program, allocators, heap_bytes, progress, repeats=repeats, warm=warm, costs=costs and repeats > 0)
     if as_json:
