@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from slabheap import _core
 from slabheap.events import Operation, is_allocation
+from slabheap.heap import Heap
 from slabheap.trace import Trace
 
-__all__ = ["SizeHistogram", "optimise_classes", "rounded_bytes", "size_histogram"]
+__all__ = ["SizeHistogram", "optimise_classes", "rounded_bytes", "rounded_bytes_on", "size_histogram"]
 
 Weight: TypeAlias = Literal["peak", "requests"]
 
@@ -133,6 +134,20 @@ def rounded_bytes(histogram: SizeHistogram, classes: Sequence[int], *, page_byte
         blocks = np.where(in_pages, _round_up(sizes, page_bytes), np.append(aligned, 0)[places])
         total += int(blocks @ counts)
     return total
+
+
+def rounded_bytes_on(heap: Heap, histogram: SizeHistogram) -> int:
+    """The bytes of all blocks of a histogram in a heap, as it says itself.
+
+    Examples:
+        >>> from slabheap import Heap, workloads
+        >>> trace = workloads.from_lifetimes(10, workloads.constant(100), workloads.constant(10))
+        >>> with Heap(1 << 24, classes=[64]) as coarse, Heap(1 << 24, classes=[64], page_bytes=1024) as fine:
+        ...     rounded_bytes_on(coarse, size_histogram(trace)), rounded_bytes_on(fine, size_histogram(trace))
+        (40960, 10240)
+    """
+    rows = zip(histogram.sizes.tolist(), histogram.aligns.tolist(), histogram.counts.tolist(), strict=True)
+    return sum(heap.usable_size(size, align).max * number for size, align, number in rows)
 
 
 def optimise_classes(trace: Trace, count: int, *, weight: Weight = "peak", largest: int = 4096, page_bytes: int = 4096) -> list[int]:

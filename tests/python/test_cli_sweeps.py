@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from distributed import LocalCluster
 
 from commanding import COMMAND, refusal, said, slabheap, told
-from making_traces import random_trace
+from making_traces import ALLOCATE, random_trace, trace_of
 from places import TRACES
 from slabheap import Trace, optimise_classes, sweep
 from slabheap.sweeping import TIMES, frame_at
@@ -169,6 +170,16 @@ def test_optimise_finds_classes_that_replay_takes(trace: Path) -> None:
     classes = ",".join(map(str, found["classes"]))
     assert f"--classes {classes}" in text
     assert told("replay", trace, "--classes", classes, "--repeats", 0)["failures"] == 0
+
+
+@pytest.mark.parametrize("page", [(), ("--page-bytes", "2K")], ids=" ".join)
+def test_optimise_compares_with_presets_as_a_replay_has_them(tmp_path: Path, page: tuple[str, ...]) -> None:
+    path = tmp_path / "growing.trace"
+    sizes = np.random.default_rng(1).integers(1, 16384, 1000)
+    trace_of(*((ALLOCATE, block, int(size)) for block, size in enumerate(sizes))).save(path)
+    rounded = told("optimise", path, "--largest", "16K", *page)["rounded_bytes"]
+    for preset in ("classic", "compact"):
+        assert rounded[preset] == told("replay", path, "--preset", preset, "--repeats", 0, *page)["peak_used_bytes"]
 
 
 def test_optimise_takes_what_the_function_takes(trace: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 import slabheap
-from slabheap.classes import rounded_bytes, size_histogram
+from slabheap.classes import rounded_bytes, rounded_bytes_on, size_histogram
 from slabheap.cli.app import (
     Costs,
     Json,
@@ -25,6 +25,7 @@ from slabheap.cli.app import (
 )
 from slabheap.cli.console import err, errors_end, out, print_error, print_json, shown_progress, table_of
 from slabheap.cli.drawing import expect_file
+from slabheap.replaying import default_bytes
 from slabheap.results import allocator_label
 from slabheap.texts import bytes_text
 
@@ -198,7 +199,9 @@ def optimise(
         int | None,
         typer.Option(parser=byte_count, metavar="BYTES", help="Larger requests go to whole pages; at most 64K, 4K unless given."),
     ] = None,
-    page_bytes: Annotated[int | None, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes of a page; 4K unless given.")] = None,
+    page_bytes: Annotated[
+        int | None, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes of a page; 4K, or the preset's own, unless given.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the size classes that round a trace's requests up to the fewest bytes. No list of as many classes takes fewer.
@@ -212,15 +215,15 @@ def optimise(
         most, page = (4096 if given is None else given for given in (largest, page_bytes))
         best = slabheap.optimise_classes(loaded, count, weight=weight.value, largest=most, page_bytes=page)
         histogram = size_histogram(loaded, weight.value, largest=most, page_bytes=page)
-        lists = {f"best {len(best)}": best}
-        for preset in PresetName:  # as a replay has them unless told: of a heap of 16 MiB or more
-            with slabheap.Heap(1 << 24, preset=preset.value) as heap:
-                lists[preset.value] = [stats.block_size for stats in heap.class_stats()]
+        name = f"best {len(best)}"
+        counts, rounded = {name: len(best)}, {name: rounded_bytes(histogram, best, page_bytes=page)}
+        for preset in PresetName:  # as a replay has it unless told
+            with slabheap.Heap(default_bytes(loaded.program), preset=preset.value, page_bytes=page_bytes) as heap:
+                counts[preset.value], rounded[preset.value] = len(heap.class_stats()), rounded_bytes_on(heap, histogram)
     bare = histogram.total_bytes
-    rounded = {name: rounded_bytes(histogram, sizes, page_bytes=page) for name, sizes in lists.items()}
     if as_json:
         print_json({"classes": best, "requested_bytes": bare, "rounded_bytes": rounded})
         return
-    rows = [[name, f"{len(sizes)}", bytes_text(rounded[name]), f"{rounded[name] / max(1, bare):.3f}"] for name, sizes in lists.items()]
+    rows = [[name, f"{counts[name]}", bytes_text(used), f"{used / max(1, bare):.3f}"] for name, used in rounded.items()]
     out.print(table_of(f"{bytes_text(bare)} asked for in blocks of at most {most:,} bytes", ["classes", "count", "used", "ratio"], rows))
     out.print(f"--classes {','.join(map(str, best))}", soft_wrap=True)
