@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
-from slabheap.options import choice_of
+from slabheap.options import choice_of, count
 from slabheap.replaying import PRESETS, REPLAY_OPTIONS, region_count
 from slabheap.results import allocator_label
 
@@ -56,8 +57,8 @@ def _values(axis: str, values: Any) -> list[Any]:
         for value in listed:
             if value is not None and (isinstance(value, str) or not isinstance(value, Sequence)):
                 raise TypeError(f"each of the grid's values for classes must be a sequence of block sizes or None, not {value!r}")
-        return [None if value is None else [int(size) for size in value] for value in listed]
-    return listed
+        return [None if value is None else [count("a size class", size) for size in value] for value in listed]
+    return [operator.index(value) if isinstance(value, SupportsIndex) else value for value in listed]  # NumPy's integers, too
 
 
 def _check(regions: int = 1, **options: Any) -> None:

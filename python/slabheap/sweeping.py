@@ -124,7 +124,13 @@ def _run(task: _Task) -> list[Row]:
     if not result.all_seconds:
         return [{**common, "repeat": 0, "finished": _now()}]
     return [
-        {**common, "repeat": repeat, "seconds": seconds, "operations_per_second": result.events / seconds, "finished": _now()}
+        {
+            **common,
+            "repeat": repeat,
+            "seconds": seconds,
+            "operations_per_second": result.events / seconds if seconds else None,
+            "finished": _now(),
+        }
         for repeat, seconds in enumerate(result.all_seconds)
     ]
 

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from distributed import LocalCluster
 
 import slabheap
-from making_traces import random_trace
+from making_traces import random_trace, trace_of
 from places import TRACES
 from slabheap import Trace, replay, sweep, workloads
 from slabheap.grids import points_of
@@ -90,6 +91,15 @@ def test_points_that_come_to_the_same_are_one() -> None:
     ]
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    points = points_of({"set_blocks": np.array([8, 64]), "page_bytes": [np.int64(1024)], "classes": [[np.uint32(32), 512]]})
+    plain = points_of({"set_blocks": [8, 64], "page_bytes": [1024], "classes": [[32, 512]]})
+    assert points == plain
+    assert [point.key for point in points] == [point.key for point in plain]
+    with pytest.raises(TypeError, match="a size class must be an integer, not of the type float"):
+        points_of({"classes": [[64.5]]})
+
+
 def test_a_grid_of_nothing_is_one_point() -> None:
     assert [point.label for point in points_of({})] == ["classic"]
 
@@ -149,6 +159,13 @@ def test_a_point_that_cannot_be_replayed_is_a_row_that_says_why(trace: Trace) ->
     assert frame["error"].iloc[0].startswith("TooSmall")
     assert pd.isna(frame["peak_held_bytes"].iloc[0])
     assert pd.isna(frame["error"].iloc[1])
+
+
+def test_a_trace_of_nothing_has_no_speed() -> None:
+    frame = sweep(trace_of(), {"allocator": ["classic", "system"]}, executor=Inline(), repeats=2)
+    assert frame["events"].tolist() == [0] * 4
+    assert frame["error"].isna().all()
+    assert frame["operations_per_second"].isna().all()
 
 
 def test_a_function_is_called_with_each_seed() -> None:
