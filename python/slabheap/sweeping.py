@@ -178,11 +178,12 @@ class _Store:
     def __init__(self, path: str | Path | None) -> None:
         self.path = None if path is None else Path(path)
         self.found = frame_at(self.path) if self.path is not None and self.path.exists() else _frame([])
-        self._done = set(self.found["key"])
+        self._done = set(self.found["key"][self.found["error"].isna()])
         self._rows: list[Row] = []
         self._saved_at = -_SAVE_SECONDS
 
     def has(self, key: str) -> bool:
+        """Whether there are the rows of a point, which did not fail."""
         return key in self._done
 
     def add(self, rows: list[Row]) -> None:
@@ -191,11 +192,12 @@ class _Store:
             self.save()
 
     def frame(self) -> pd.DataFrame:
-        """All rows, found and made."""
+        """All rows, found and made; those of a point that has run again are the new ones."""
         if not self._rows:
             return self.found
         made = _frame(self._rows)
-        return made if self.found.empty else pd.concat([self.found, made], ignore_index=True)
+        kept = self.found[~self.found["key"].isin(made["key"])]
+        return made if kept.empty else pd.concat([kept, made], ignore_index=True)
 
     def save(self) -> None:
         """Writes the file anew, so that it is whole at every moment."""
@@ -319,7 +321,8 @@ def sweep(
         costs: Whether to time each call in one replay more of each point. Unless given, if there are timed replays.
         seeds: What to call `trace` with, if it is a function.
         output: A Parquet file for the frame, kept up to date while the sweep runs. Points of the same trace, options, repeats, costs and
-            version that it has already are not run again; rows of other sweeps stay in it. One sweep at a time writes a file.
+            version that it has already are not run again unless they failed; rows of other sweeps stay in it. One sweep at a time
+            writes a file.
         progress: Called with the points done and those to do.
 
     Returns:

@@ -218,6 +218,25 @@ def test_what_a_file_has_is_not_run_again(tmp_path: Path, trace: Trace, swept: p
     assert len(frame_at(output)) == 9
 
 
+def test_a_point_that_failed_is_run_again_and_its_row_is_replaced(
+    tmp_path: Path, trace: Trace, swept: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: Any, **options: Any) -> slabheap.Result:
+        if options.get("regions") == 5:
+            raise MemoryError("none just now")
+        return replay(*arguments, **options)
+
+    output = tmp_path / "frame.parquet"
+    monkeypatch.setattr("slabheap.sweeping.replay", failing)
+    half = sweep(trace, GRID, executor=Inline(), repeats=0, output=output)
+    assert half["error"].notna().sum() == len(frame_at(output)) / 2 == 4
+    monkeypatch.undo()
+    again = Inline()
+    assert timeless(sweep(trace, GRID, executor=again, repeats=0, output=output)).equals(timeless(swept))
+    assert again.submitted == 4
+    assert len(frame_at(output)) == 8
+
+
 def test_an_interrupt_leaves_what_is_finished(tmp_path: Path, trace: Trace, swept: pd.DataFrame) -> None:
     output = tmp_path / "frame.parquet"
     with pytest.raises(KeyboardInterrupt):
