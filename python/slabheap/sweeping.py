@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import functools
 import hashlib
+import operator
 import os
 import platform
 import tempfile
@@ -232,22 +233,32 @@ def _rows_of(trace: Trace | str | Path, path: str) -> Row:
     return {"trace": made_of if isinstance(trace, Trace) else Path(path).name, "digest": seen.text(), "version": _core.version}
 
 
-def _key(row: Row, point: Point, repeats: int, costs: bool) -> str:
-    """What only equal points of equal traces share."""
-    return hashlib.blake2b(repr((row["digest"], point.key, repeats, costs, row["version"])).encode(), digest_size=8).hexdigest()
+def _content_of(allocator: str) -> str | None:
+    """What the file of a library comes to; None if it is no library, or one that only a cluster's machines have."""
+    if not Path(allocator).is_file():
+        return None
+    with Path(allocator).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+
+
+def _key(row: Row, point: Point, content: str | None, repeats: int, costs: bool) -> str:
+    """What only equal points of equal traces, made of the same seed, share; on libraries, only of equal content."""
+    parts = (row["digest"], row["seed"], point.key, content, repeats, costs, row["version"])
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
 def _tasks(source: Source, seeds: Sequence[int], points: Sequence[Point], repeats: int, costs: bool, folder: Path) -> list[_Task]:
     """Every task of a sweep, in the order of its rows."""
     tasks = []
-    traces = [(None, source)] if isinstance(source, Trace | str | Path) else [(seed, source(seed)) for seed in seeds]
+    contents = {point.allocator: _content_of(point.allocator) for point in points if point.allocator not in ("slabheap", "system")}
+    traces = [(None, source)] if isinstance(source, Trace | str | Path) else [(seed, source(seed)) for seed in map(operator.index, seeds)]
     for seed, trace in traces:
         path = _as_file(trace, folder, "trace" if seed is None else str(seed))
-        row = _rows_of(trace, path)
+        row = {**_rows_of(trace, path), "seed": seed}
         for point in points:
             options = {**point.options, "classes": ",".join(map(str, point.options.get("classes", ()))) or None}
-            key = _key(row, point, repeats, costs)
-            own = {"seed": seed, "allocator": point.allocator, "label": point.label, **options, "key": key}
+            key = _key(row, point, contents.get(point.allocator), repeats, costs)
+            own = {"allocator": point.allocator, "label": point.label, **options, "key": key}
             tasks.append(_Task(path, {**row, **own}, point, repeats, costs))
     return tasks
 
@@ -320,9 +331,9 @@ def sweep(
         repeats: Timed replays of each point; 0 leaves times out.
         costs: Whether to time each call in one replay more of each point. Unless given, if there are timed replays.
         seeds: What to call `trace` with, if it is a function.
-        output: A Parquet file for the frame, kept up to date while the sweep runs. Points of the same trace, options, repeats, costs and
-            version that it has already are not run again unless they failed; rows of other sweeps stay in it. One sweep at a time
-            writes a file.
+        output: A Parquet file for the frame, kept up to date while the sweep runs. Points of the same trace, seed, options, repeats, costs
+            and version, and of libraries of the same content, that it has already are not run again unless they failed; rows of other
+            sweeps stay in it. One sweep at a time writes a file.
         progress: Called with the points done and those to do.
 
     Returns:

@@ -18,6 +18,7 @@ import pytest
 from distributed import LocalCluster
 
 import slabheap
+from compiling import library
 from making_traces import random_trace, trace_of
 from places import TRACES
 from slabheap import Trace, replay, sweep, workloads
@@ -25,6 +26,14 @@ from slabheap.grids import points_of
 from slabheap.sweeping import TIMES, frame_at
 
 GRID: dict[str, list[Any]] = {"preset": ["classic", "compact"], "page_bytes": [None, 1024], "regions": [1, 5]}
+
+
+#: An allocator that takes nothing back, of 8 MiB in all.
+BUMP = """
+static char memory[8 << 20], *next = memory;
+void *malloc(size_t size) { void *block = next; next += (size + 63) & -64L; return block; }
+void free(void *block) {}
+"""
 
 
 class Inline(concurrent.futures.Executor):
@@ -235,6 +244,27 @@ def test_a_point_that_failed_is_run_again_and_its_row_is_replaced(
     assert timeless(sweep(trace, GRID, executor=again, repeats=0, output=output)).equals(timeless(swept))
     assert again.submitted == 4
     assert len(frame_at(output)) == 8
+
+
+def test_a_seed_that_makes_the_same_trace_has_a_row_of_its_own(tmp_path: Path, trace: Trace) -> None:
+    output = tmp_path / "frame.parquet"
+    sweep(lambda _: trace, {}, executor=Inline(), repeats=0, seeds=[0], output=output)
+    rest = Inline()
+    both = sweep(lambda _: trace, {}, executor=rest, repeats=0, seeds=np.arange(2), output=output)
+    assert (both["seed"].tolist(), rest.submitted) == ([0, 1], 1)
+    assert timeless(both).equals(timeless(sweep(lambda _: trace, {}, executor=Inline(), repeats=0, seeds=[0, 1])))
+
+
+def test_a_library_that_was_built_anew_is_run_again(tmp_path: Path, trace: Trace) -> None:
+    output, grid = tmp_path / "frame.parquet", {"allocator": [library(tmp_path, "int nothing;")]}
+    broken, first, second = Inline(), Inline(), Inline()
+    row = sweep(trace, grid, executor=broken, repeats=0, output=output).iloc[0]
+    assert "the library has no malloc and free" in row["error"]
+    library(tmp_path, BUMP)
+    whole = sweep(trace, grid, executor=first, repeats=0, output=output)
+    assert whole["error"].isna().tolist() == [True]
+    assert sweep(trace, grid, executor=second, repeats=0, output=output).equals(whole)
+    assert (broken.submitted, first.submitted, second.submitted) == (1, 1, 0)
 
 
 def test_an_interrupt_leaves_what_is_finished(tmp_path: Path, trace: Trace, swept: pd.DataFrame) -> None:
