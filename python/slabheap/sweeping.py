@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import datetime
+import errno
 import functools
 import hashlib
 import operator
@@ -22,6 +23,7 @@ import pandas as pd
 from slabheap import _core
 from slabheap.errors import HeapError
 from slabheap.events import Events
+from slabheap.files import Output
 from slabheap.formats import convert, open_trace
 from slabheap.grids import Point, points_of
 from slabheap.interrupts import deaf_to_interrupts, ignore_interrupts
@@ -164,7 +166,7 @@ def frame_at(path: str | Path) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(path)
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
     except Exception as error:  # what pyarrow raises depends on what is wrong
         raise ValueError(f"{path} is not a Parquet file: {error}") from None
     missing = [name for name in _COLUMNS if name not in frame]
@@ -203,9 +205,13 @@ class _Store:
     def save(self) -> None:
         """Writes the file anew, so that it is whole at every moment."""
         if self.path is not None and self._rows:
-            beside = self.path.with_name(self.path.name + ".new")
-            self.frame().to_parquet(beside, index=False)
-            beside.replace(self.path)
+            output = Output(self.path)
+            try:
+                self.frame().to_parquet(output.file, index=False)
+            except BaseException:
+                output.discard()
+                raise
+            output.keep()
         self._saved_at = time.monotonic()
 
 

@@ -113,6 +113,7 @@ def test_pictures_go_through_pipes(trace: Path) -> None:
         (("figures", "{trace}", "-a", "system", "-f", "occupancy", "-o", "{folder}/x.png"), "none of the results has occupancy"),
         (("timeline", "{folder}/no.trace", "-o", "{folder}/x.png"), "no.trace"),
         (("sweep", "{trace}", "-x", "preset", "-y", "pages", "-o", "{folder}/x.png"), "is not a Parquet file"),
+        (("sweep", "{folder}/no.parquet", "-x", "preset", "-y", "pages", "-o", "-"), "{folder}/no.parquet: No such file or directory"),
     ],
 )
 def test_what_cannot_be_drawn_says_why_and_leaves_nothing(arguments: tuple[str, ...], reason: str, trace: Path, tmp_path: Path) -> None:

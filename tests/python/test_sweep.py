@@ -267,6 +267,16 @@ def test_a_library_that_was_built_anew_is_run_again(tmp_path: Path, trace: Trace
     assert (broken.submitted, first.submitted, second.submitted) == (1, 1, 0)
 
 
+def test_a_link_to_the_file_of_a_sweep_stays_a_link(tmp_path: Path, trace: Trace) -> None:
+    link = tmp_path / "link.parquet"
+    link.symlink_to("rows.parquet")
+    for blocks in (8, 64):  # of which the first makes the file, and the second replaces it
+        sweep(trace, {"set_blocks": [blocks]}, executor=Inline(), repeats=0, output=link)
+        assert link.is_symlink()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link.parquet", "rows.parquet"]
+    assert frame_at(tmp_path / "rows.parquet")["set_blocks"].tolist() == [8, 64]
+
+
 def test_an_interrupt_leaves_what_is_finished(tmp_path: Path, trace: Trace, swept: pd.DataFrame) -> None:
     output = tmp_path / "frame.parquet"
     with pytest.raises(KeyboardInterrupt):
