@@ -7,6 +7,7 @@ malloc, or one from a shared library, in a process of its own, so that nothing e
 
 from __future__ import annotations
 
+import operator
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -31,6 +32,9 @@ PRESETS = ("classic", "compact")
 
 #: The options of a replay on slabheap.
 REPLAY_OPTIONS = ("bytes", "regions", *OPTIONS)
+
+# The options of a replay on any allocator.
+_SHARED_OPTIONS = ("samples", "repeats", "warm", "costs")
 
 _MOST_REGIONS = 64
 _COST_WINDOWS = 50
@@ -91,6 +95,7 @@ def replay(
 
     Raises:
         ValueError: An option is out of range or of no meaning to this allocator, or the trace makes no sense.
+        TypeError: An option is of another type.
         TooSmall: `bytes` cannot hold the heap's metadata and one page, or a region's share of them cannot.
         FileNotFoundError: There is no such library.
         RuntimeError: The library could not be preloaded, has no malloc and free, or crashed.
@@ -106,17 +111,19 @@ def replay(
         >>> replay(trace, "system", repeats=0).failures
         0
     """
-    if samples < 1 or repeats < 0:
-        raise ValueError("there must be at least one sample, and no less than no repeats")
+    samples, repeats = count("samples", samples), count("repeats", repeats)
+    if samples == 0:
+        raise ValueError("there must be at least one sample")
+    snapshots = None if snapshot_events is None else sorted({operator.index(event) for event in snapshot_events})
     program = _program_of(trace)
     times_costs = repeats > 0 if costs is None else costs
     total = program.events * (1 + repeats * (1 + warm) + times_costs)
     report = (lambda done: progress(done, total)) if progress is not None else (lambda _: None)
     windows = min(_COST_WINDOWS, program.events) if times_costs else 0
     if allocator == "slabheap":
-        return _replay_on_heap(program, samples, repeats, warm, windows, snapshot_events, report, options)
-    if options or snapshot_events:
-        names = ", ".join([*options, *(["snapshot_events"] if snapshot_events else [])])
+        return _replay_on_heap(program, samples, repeats, warm, windows, snapshots, report, options)
+    if options or snapshots:
+        names = ", ".join([*options, *(["snapshot_events"] if snapshots else [])])
         raise ValueError(f"the allocator {allocator!r} has no options, so not {names}")
     return _replay_in_host(Host(program, allocator), samples, repeats, warm, windows, report)
 
@@ -140,8 +147,9 @@ def compare(
         The results, in the order of the allocators.
 
     Raises:
-        TypeError: `allocators` is a name by itself.
-        ValueError, TooSmall, FileNotFoundError, RuntimeError: As for `replay`.
+        TypeError: `allocators` is a name by itself, or an option is of another type.
+        ValueError: As for `replay`; also if there is no such option, or `preset` is given beside an allocator that is one.
+        TooSmall, FileNotFoundError, RuntimeError: As for `replay`.
 
     Examples:
         >>> from slabheap import workloads
@@ -152,8 +160,12 @@ def compare(
     if isinstance(allocators, str):
         raise TypeError("allocators must be a sequence of names, not one")
     expect_allocators(allocators)
+    _expect_options(options, (*REPLAY_OPTIONS, *_SHARED_OPTIONS, "snapshot_events"))
+    presets = [allocator for allocator in allocators if allocator in PRESETS]
+    if presets and "preset" in options:
+        raise ValueError(f"the allocator {presets[0]!r} is a preset by itself; leave out preset={options['preset']!r}, or name 'slabheap'")
     program = _program_of(trace)
-    shared = {name: options.pop(name) for name in ("samples", "repeats", "warm", "costs") if name in options}
+    shared = {name: options.pop(name) for name in _SHARED_OPTIONS if name in options}
     results = []
     for index, allocator in enumerate(allocators):
 
@@ -182,6 +194,13 @@ def expect_allocators(allocators: Iterable[str]) -> None:
             )
 
 
+def _expect_options(options: Iterable[str], known: Sequence[str]) -> None:
+    """Raises ValueError if there is another option than those that are known."""
+    for name in options:
+        if name not in known:
+            raise ValueError(f"there is no option {name!r}; those of a replay are {', '.join(known)}")
+
+
 def region_count(regions: Any) -> int:
     """How many regions a heap is to have, checked.
 
@@ -201,18 +220,16 @@ def _replay_on_heap(
     repeats: int,
     warm: bool,
     cost_windows: int,
-    snapshot_events: Sequence[int] | None,
+    snapshots: Sequence[int] | None,
     report: Callable[[int], None],
     options: dict[str, Any],
 ) -> Result:
-    for name in options:
-        if name not in REPLAY_OPTIONS:
-            raise ValueError(f"there is no option {name!r}; those of a replay are {', '.join(REPLAY_OPTIONS)}")
+    _expect_options(options, REPLAY_OPTIONS)
     given = dict(options)
     heap_bytes, regions = given.pop("bytes", None), given.pop("regions", None)
     choice = choice_of(default_bytes(program) if heap_bytes is None else heap_bytes, **given)
     parts = 1 if regions is None else region_count(regions)
-    events = [program.peak_event] if snapshot_events is None else sorted(set(snapshot_events))
+    events = [program.peak_event] if snapshots is None else snapshots
     if events and not 0 <= events[0] <= events[-1] < max(1, program.events):
         raise ValueError(f"snapshot_events must be from 0 to {program.events - 1}")
     outcome = _core.replay_on_heap(program, choice, parts, min(samples, program.events), events, repeats, warm, cost_windows, report)

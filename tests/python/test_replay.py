@@ -202,6 +202,7 @@ def test_snapshots_are_taken_after_the_events_asked_for() -> None:
     assert all(runs["address"][0] == 0 for runs in result.snapshots.values())
     assert list(replay(TRACE).snapshots) == [TRACE.program.peak_event]
     assert replay(TRACE, snapshot_events=[]).snapshots == {}
+    assert list(replay(TRACE, snapshot_events=np.array([7, 5, 7]), samples=np.int64(9), repeats=np.int8(1)).snapshots) == [5, 7]  # type: ignore[arg-type]
 
 
 def test_requests_without_memory_are_failures_and_the_replay_goes_on() -> None:
@@ -248,7 +249,9 @@ BAD_OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "too many bytes": ({"bytes": 1 << 62}, MemoryError, f"a heap of {1 << 62} bytes: there is no memory"),
     "too many pages": ({"bytes": 1 << 44, "page_bytes": 512}, ValueError, "a region has at most 2.31 pages"),
     "no samples": ({"samples": 0}, ValueError, "there must be at least one sample"),
-    "repeats": ({"repeats": -1}, ValueError, "no less than no repeats"),
+    "samples": ({"samples": 1e3}, TypeError, "samples must be an integer, not of the type float"),
+    "repeats": ({"repeats": -1}, ValueError, "repeats must be from 0 to 2.64 - 1, but is -1"),
+    "some repeats": ({"repeats": 1.5}, TypeError, "repeats must be an integer, not of the type float"),
     "snapshot": ({"snapshot_events": [3000]}, ValueError, "snapshot_events must be from 0 to 2999"),
     "early snapshot": ({"snapshot_events": [-1]}, ValueError, "snapshot_events must be from 0 to 2999"),
 }
@@ -314,6 +317,21 @@ def test_options_of_compare_are_for_slabheap_alone(tmp_path: Path) -> None:
     classic, system = compare(tmp_path / "a.trace", ["classic", "system"], bytes=1 << 25, snapshot_events=[5])
     assert (classic.options, system.options) == ({"bytes": 1 << 25, "preset": "classic"}, {})
     assert (list(classic.snapshots), system.snapshots) == ([5], {})
+
+
+@pytest.mark.parametrize(
+    ("allocators", "options", "words"),
+    [
+        (["system"], {"sampels": 3}, "there is no option 'sampels'; those of a replay are bytes, .*samples, .*snapshot_events"),
+        (["system", "slabheap"], {"bogus": 1}, "there is no option 'bogus'"),
+        (["system", "classic"], {"preset": "compact"}, "'classic' is a preset by itself; leave out preset='compact', or name 'slabheap'"),
+    ],
+)
+def test_compare_names_a_bad_option_before_anything_is_replayed(allocators: list[str], options: dict[str, Any], words: str) -> None:
+    told: list[tuple[int, int]] = []
+    with pytest.raises(ValueError, match=words):
+        compare(TRACE, allocators, progress=lambda done, total: told.append((done, total)), **options)
+    assert told == []
 
 
 def test_one_name_is_no_sequence_of_allocators() -> None:

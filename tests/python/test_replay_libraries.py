@@ -183,6 +183,8 @@ def test_options_of_a_heap_mean_nothing_to_others() -> None:
         replay(TRACE, "system", preset="compact", bytes=5)
     with pytest.raises(ValueError, match="the allocator 'system' has no options, so not snapshot_events"):
         replay(TRACE, "system", snapshot_events=[0])
+    with pytest.raises(ValueError, match="the allocator 'system' has no options, so not snapshot_events"):
+        replay(TRACE, "system", snapshot_events=np.array([1, 2]))  # type: ignore[arg-type]
 
 
 def test_a_library_that_is_preloaded_into_this_process_is_not_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
