@@ -214,6 +214,14 @@ def region_count(regions: Any) -> int:
     return number
 
 
+def _expect_events(program: _core.Program, snapshots: Sequence[int]) -> None:
+    """Raises ValueError if one of the events, in order, after which to take snapshots is none of the program."""
+    if snapshots and not 0 <= snapshots[0] <= snapshots[-1] < max(1, program.events):
+        if program.events == 0:
+            raise ValueError("the trace has no events, so there are none to take snapshots after")
+        raise ValueError(f"snapshot_events must be from 0 to {program.events - 1}")
+
+
 def _replay_on_heap(
     program: _core.Program,
     samples: int,
@@ -230,8 +238,7 @@ def _replay_on_heap(
     choice = choice_of(default_bytes(program) if heap_bytes is None else heap_bytes, **given)
     parts = 1 if regions is None else region_count(regions)
     events = [program.peak_event] if snapshots is None else snapshots
-    if events and not 0 <= events[0] <= events[-1] < max(1, program.events):
-        raise ValueError(f"snapshot_events must be from 0 to {program.events - 1}")
+    _expect_events(program, events)
     outcome = _core.replay_on_heap(program, choice, parts, min(samples, program.events), events, repeats, warm, cost_windows, report)
     classes = [ClassStats(**stats) for stats in outcome["class_stats"]]
     return Result(

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from commanding import completions, refusal, said, slabheap
+from making_traces import trace_of
 from places import TRACES
 from reading_html import Page
 from slabheap import workloads
@@ -120,6 +121,12 @@ def test_what_cannot_be_drawn_says_why_and_leaves_nothing(arguments: tuple[str, 
     filled = [argument.format(trace=trace, folder=tmp_path) for argument in arguments]
     assert reason.format(folder=tmp_path) in refusal("plot", *filled)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trace_without_events_has_no_event_to_draw_the_pages_after(tmp_path: Path) -> None:
+    path = tmp_path / "none.trace"
+    trace_of().save(path)
+    assert "the trace has no events" in refusal("plot", "pages", path, "--event", 5, "-o", tmp_path / "x.png")
 
 
 def test_a_report_is_written_with_the_command_that_made_it(trace: Path, tmp_path: Path) -> None:

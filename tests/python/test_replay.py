@@ -178,6 +178,8 @@ def test_a_trace_of_nothing_is_replayed() -> None:
         assert len(result.all_seconds) == 1
     assert replay(trace_of()).occupancy.shape == (0, 7)  # type: ignore[union-attr]
     assert replay(trace_of()).snapshots == {}
+    with pytest.raises(ValueError, match="the trace has no events, so there are none to take snapshots after"):
+        replay(trace_of(), snapshot_events=[5])
 
 
 @pytest.mark.parametrize("samples", [1, 2, 7, 999, 3000, 5000])
