@@ -181,6 +181,8 @@ class Input(Closing):
 class Output:
     """A file to write. It is written beside its place and takes it when it is kept, so a failure leaves what was there before.
 
+    A file that is replaced hands its mode on.
+
     Args:
         path: The file, which is replaced; "-" for standard output. Devices and pipes are written directly.
 
@@ -216,8 +218,11 @@ class Output:
             if self._path.exists() and not self._path.is_file():
                 self.file = self._path.open("wb")
                 return
-            self._beside = self._path.with_name(f".{self._path.name[:200]}.{secrets.token_hex(4)}.new")
+            # A name of its own: with something added to it, that of the file could be too long.
+            self._beside = self._path.with_name(f".slabheap-{secrets.token_hex(8)}.new")
             self.file = self._beside.open("xb")
+            if self._path.exists():
+                os.fchmod(self.file.fileno(), stat.S_IMODE(self._path.stat().st_mode))
 
     def keep(self) -> None:
         """Closes the file and gives it its name."""
