@@ -261,3 +261,17 @@ def test_what_is_no_recording_is_refused(content: bytes, words: str, tmp_path: P
         _core.Recording(str(tmp_path / "1-0.raw"))
     with pytest.raises(RuntimeError, match="No such file"):
         _core.Recording(str(tmp_path / "2-0.raw"))
+
+
+def test_a_path_need_not_be_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / "nf\udcff"
+    folder.mkdir()
+    done = record([str(compiled(folder, "int main(void) { free(malloc(777)); }", name="\udcfe")), "a\udcfd"], folder / "\udcfc.trace")
+    assert done.main is not None
+    assert done.main.path == folder / "\udcfc.trace"
+    trace = Trace.load(done.main.path)
+    assert trace.information.command == done.main.command == [str(folder / "\udcfe"), "a\udcfd"]
+    assert 777 in trace.events["size"]
+    (folder / "1-0.raw").write_bytes(b"")
+    with pytest.raises(RuntimeError, match="nf\udcff/1-0\\.raw: not a recording: shorter than its header"):
+        _core.Recording(folder / "1-0.raw")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -339,6 +340,18 @@ def test_compare_names_a_bad_option_before_anything_is_replayed(allocators: list
 def test_one_name_is_no_sequence_of_allocators() -> None:
     with pytest.raises(TypeError, match="allocators must be a sequence of names, not one"):
         compare(TRACE, "system")
+
+
+def test_the_folder_for_temporary_files_need_not_be_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "\udcff"
+    folder.mkdir()
+    TRACE.save(tmp_path / "a.trace")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    assert_same(replay(tmp_path / "a.trace"), replay(TRACE))
+    assert list(folder.iterdir()) == []
+    folder.rmdir()
+    with pytest.raises(RuntimeError, match=f"a file for the program in '{folder}': No such file"):
+        replay(tmp_path / "a.trace")
 
 
 def test_every_operation_is_replayed() -> None:

@@ -3,6 +3,7 @@
 
 #include <pybind11/numpy.h>
 
+#include "module/paths.hpp"
 #include "module/rows.hpp"
 #include "record/recording.hpp"
 
@@ -33,7 +34,7 @@ py::list command_of(const Recording& recording) {
 
 void bind_recording(py::module_& module) {
   py::class_<Recording>(module, "Recording", "A file of the recorder, read as the events of a trace.")
-      .def(py::init<const std::string&>(), py::arg("path"))
+      .def(py::init(&made_of_path<Recording>), py::arg("path"))
       .def(
           "read", [](Recording& recording, std::size_t most) { return array_of(recording.read(most)); }, py::arg("most"))
       .def_property_readonly("process", [](const Recording& recording) { return recording.header().process; })

@@ -8,6 +8,7 @@
 
 #include "module/heap_choice.hpp"
 #include "module/heap_state.hpp"
+#include "module/paths.hpp"
 #include "module/rows.hpp"
 #include "replay/heap_replay.hpp"
 
@@ -107,7 +108,7 @@ void bind_replay(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(Occupancy, total_blocks, used_blocks);
 
   py::class_<Program>(module, "Program", "A trace compiled for replay.")
-      .def(py::init<const std::string&>(), py::arg("folder"))
+      .def(py::init(&made_of_path<Program>), py::arg("folder"))
       .def(
           "append",
           [](Program& program, const py::array_t<Event, py::array::c_style>& events) {
