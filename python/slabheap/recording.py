@@ -6,6 +6,7 @@ writes what it sees to mapped files. What it leaves is merged into traces when t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from slabheap import _core
+from slabheap.files import Output
 from slabheap.interrupts import deaf_to_interrupts
 from slabheap.tracefile import CHUNK_EVENTS, Information, TraceWriter
 
@@ -101,58 +103,86 @@ def record(
     """
     path = Path(path)
     is_piped = str(path) == "-"
+    program = _program_of(command)
+    _expect_folders(path, scratch)
+    with contextlib.ExitStack() as ending:
+        # Opened before the program runs: if it cannot be written, that is known before there is something to lose.
+        output = Output(path)
+        ending.callback(output.discard)  # which does nothing once it is kept
+        room = scratch or (None if is_piped else path.parent)
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix=".slabheap-", dir=room)))
+        process = ending.enter_context(_started(program, command, folder, sys.stderr.fileno() if is_piped else None))
+        # Ctrl-C goes to the program, too; its end is waited for, and what there is is kept.
+        ending.enter_context(deaf_to_interrupts())
+        status = _status_of(process, folder, progress)
+        return Recorded(status, *_merged(folder, process.pid, path, output, follow and not is_piped, progress))
+
+
+def _program_of(command: Sequence[str]) -> str:
+    """The file that a command runs; an error that names what is wrong if there is none."""
     if not command:
         raise ValueError("there is no program to record: the command is empty")
     program = shutil.which(command[0])
-    if program is None:
-        if Path(command[0]).is_file():
-            raise PermissionError(f"{command[0]!r} is a file that cannot be executed")
-        raise FileNotFoundError(f"there is no program {command[0]!r}")
-    if path.is_dir() and not is_piped:
+    if program is not None:
+        return program
+    if Path(command[0]).is_file():
+        raise PermissionError(f"{command[0]!r} is a file that cannot be executed")
+    raise FileNotFoundError(f"there is no program {command[0]!r}")
+
+
+def _expect_folders(path: Path, scratch: str | Path | None) -> None:
+    """Raises OSError if there is no folder to write to."""
+    if path.is_dir() and str(path) != "-":
         raise IsADirectoryError(f"the trace cannot be written: {str(path)!r} is a folder")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the trace cannot be written: there is no folder {str(path.parent)!r}")
     if scratch is not None and not Path(scratch).is_dir():
         raise FileNotFoundError(f"there is no scratch folder {str(scratch)!r}")
-    with tempfile.TemporaryDirectory(prefix=".slabheap-", dir=scratch or (None if is_piped else path.parent)) as folder:
-        status, root = _run(program, command, Path(folder), progress, sys.stderr.fileno() if is_piped else None)
-        recordings = _recordings_in(Path(folder))
-        main = max((r for r in recordings if r[1].process == root), key=lambda r: r[1].start_nanoseconds, default=None)
-        kept = [r for r in recordings if (follow and not is_piped) or r is main]
-        total = sum(recording.records for _, recording in kept)
-        done = 0
-
-        def report(records: int) -> None:
-            if progress is not None:
-                progress("merging", done + records, total)
-
-        merged: dict[Path, RecordedProcess] = {}
-        for raw, recording in kept:
-            target = path if main is not None and raw == main[0] else path.with_name(f"{path.stem}.{raw.stem}{path.suffix}")
-            merged[raw] = _merge(recording, target, report)
-            done += recording.records
-            raw.unlink()
-        others = [process for raw, process in merged.items() if main is None or raw != main[0]]
-        return Recorded(status, merged[main[0]] if main is not None else None, others)
 
 
-def _run(
-    program: str, command: Sequence[str], folder: Path, progress: Callable[[str, int, int], None] | None, output: int | None
-) -> tuple[int, int]:
-    """The exit status and the number of a process that is recorded into a folder."""
+def _started(program: str, command: Sequence[str], folder: Path, output: int | None) -> subprocess.Popen[bytes]:
+    """A process that is recorded into a folder."""
     environment = dict(os.environ)
     environment[_core.record_folder_variable] = str(folder.resolve())
     others = environment.get("LD_PRELOAD", "")
     environment["LD_PRELOAD"] = f"{_RECORDER}:{others}" if others else str(_RECORDER)
-    # Ctrl-C goes to the program, too; its end is waited for, and what there is is kept.
-    with subprocess.Popen(command, executable=program, env=environment, stdout=output) as process, deaf_to_interrupts():
-        while True:
-            try:
-                return process.wait(timeout=0.2), process.pid
-            except subprocess.TimeoutExpired:
-                if progress is not None:
-                    size = sum(file.stat().st_size for file in folder.iterdir())
-                    progress("recording", size // 32, 0)
+    return subprocess.Popen(command, executable=program, env=environment, stdout=output)
+
+
+def _status_of(process: subprocess.Popen[bytes], folder: Path, progress: Callable[[str, int, int], None] | None) -> int:
+    """The exit status of a process that is recorded into a folder, once it has ended."""
+    while True:
+        try:
+            return process.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            if progress is not None:
+                size = sum(file.stat().st_size for file in folder.iterdir())
+                progress("recording", size // 32, 0)
+
+
+def _merged(
+    folder: Path, root: int, path: Path, output: Output, follow: bool, progress: Callable[[str, int, int], None] | None
+) -> tuple[RecordedProcess | None, list[RecordedProcess]]:
+    """The traces of what was recorded in a folder: that of the process `root`, of its last image, and, if they are followed, the others."""
+    recordings = _recordings_in(folder)
+    main = max((r for r in recordings if r[1].process == root), key=lambda r: r[1].start_nanoseconds, default=None)
+    others = [r for r in recordings if r is not main] if follow else []
+    kept = [main, *others] if main is not None else others  # the program's own first, whatever becomes of the others
+    total = sum(recording.records for _, recording in kept)
+    done = 0
+
+    def report(records: int) -> None:
+        if progress is not None:
+            progress("merging", done + records, total)
+
+    merged = []
+    for raw, recording in kept:
+        is_main = main is not None and raw == main[0]
+        target = path if is_main else path.with_name(f"{path.stem}.{raw.stem}{path.suffix}")
+        merged.append(_merge(recording, target, output if is_main else Output(target), report))
+        done += recording.records
+        raw.unlink()
+    return (merged[0], merged[1:]) if main is not None else (None, merged)
 
 
 def _recordings_in(folder: Path) -> list[tuple[Path, _core.Recording]]:
@@ -160,7 +190,7 @@ def _recordings_in(folder: Path) -> list[tuple[Path, _core.Recording]]:
     found = []
     for path in folder.glob("*.raw"):
         try:
-            recording = _core.Recording(str(path))
+            recording = _core.Recording(path)
         except RuntimeError as error:
             print(f"slabheap: {error}", file=sys.stderr)
             continue
@@ -169,10 +199,10 @@ def _recordings_in(folder: Path) -> list[tuple[Path, _core.Recording]]:
     return sorted(found, key=lambda item: item[1].start_nanoseconds)
 
 
-def _merge(recording: _core.Recording, path: Path, report: Callable[[int], None]) -> RecordedProcess:
+def _merge(recording: _core.Recording, path: Path, output: Output, report: Callable[[int], None]) -> RecordedProcess:
     information = Information(source="recorder", command=recording.command, process=recording.process)
     events = 0
-    with TraceWriter(path, information) as writer:
+    with TraceWriter(output, information) as writer:
         while (chunk := recording.read(CHUNK_EVENTS)).size:
             writer.write(chunk)
             events += chunk.size

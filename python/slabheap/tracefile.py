@@ -169,15 +169,16 @@ class TraceWriter(Keeping):
     """Writes a trace as a stream: `write` events any number of times, then `close`, which says how many there were.
 
     Args:
-        path: The file, which is replaced once the trace is whole; "-" for standard output.
+        path: The file, which is replaced once the trace is whole; "-" for standard output; or an output, which is then the writer's to
+            keep or discard.
         information: What is known about the trace; sites may be added until the events that refer to them are written.
 
     Raises:
         OSError: The file cannot be written.
     """
 
-    def __init__(self, path: str | Path, information: Information) -> None:
-        self._output = Output(path)
+    def __init__(self, path: str | Path | Output, information: Information) -> None:
+        self._output = path if isinstance(path, Output) else Output(path)
         self._information = information
         self._compressor = zstandard.ZstdCompressor(level=6)
         self._events = 0

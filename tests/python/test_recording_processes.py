@@ -236,7 +236,36 @@ def test_nothing_is_run_if_the_trace_could_not_be_written(tmp_path: Path) -> Non
             record(["/usr/bin/touch", str(mark)], path)
     with pytest.raises(FileNotFoundError):
         record(["/usr/bin/touch", str(mark)], tmp_path / "a.trace", scratch=tmp_path / "none")
-    assert not mark.exists()
+    with pytest.raises(OSError, match=r"'/proc/a\.trace'"):  # where nobody can make a file
+        record(["/usr/bin/touch", str(mark)], "/proc/a.trace", scratch=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_recorded_is_kept_if_merging_is_interrupted(tmp_path: Path) -> None:
+    def interrupt(phase: str, _done: int, _total: int) -> None:
+        if phase == "merging":
+            signal.raise_signal(signal.SIGINT)
+
+    done = record([str(compiled(tmp_path, FORK))], tmp_path / "a.trace", progress=interrupt)
+    assert done.status == 7
+    assert [sizes_of(process) for process in (done.main, *done.others)] == [[1001, 4001], [2001] * 5000 + [3001]]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_programs_own_trace_is_kept_if_that_of_another_cannot_be_written(tmp_path: Path) -> None:
+    trace = tmp_path / f"{'a' * 249}.trace"  # a longer name, with the number of a process in it, there cannot be
+    with pytest.raises(OSError, match="File name too long"):
+        record([str(compiled(tmp_path, FORK))], trace)
+    sizes = Trace.load(trace).request_sizes
+    assert sizes[sizes > 1000].tolist() == [1001, 4001]
+    assert {path.name for path in tmp_path.iterdir()} == {"program", trace.name}
+
+
+def test_a_trace_that_was_there_stays_if_there_is_none_to_take_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.trace").write_bytes(b"old")
+    assert record_in(tmp_path, compiled(tmp_path, "int main(void) { return 8; }", "-static")) == Recorded(8, None, [])
+    assert (tmp_path / "a.trace").read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"program", "a.trace"}
 
 
 def test_records_are_kept_in_the_scratch_folder_while_the_program_runs(tmp_path: Path) -> None:
