@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import struct
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from slabheap import _core
+from slabheap.preloading import preloadable
 
 __all__ = ["Host", "Measured"]
 
@@ -79,15 +82,23 @@ class Host:
         answer, rows = self._run("c", windows)
         return np.frombuffer(rows, _core.cost_window_dtype), answer.nanoseconds_per_tick, answer.reading_ticks, answer.resolution_ticks
 
+    @contextlib.contextmanager
+    def _environment(self) -> Iterator[dict[str, str]]:
+        """The environment of a host process, as long as it runs."""
+        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        if self.allocator == "system":
+            yield environment
+            return
+        with preloadable(Path(self.allocator)) as library:
+            yield {**environment, "LD_PRELOAD": library}
+
     def _run(self, task: str, rows: int) -> tuple[_Answer, bytes]:
         """The answer of a host process, and the rows behind it."""
-        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        if self.allocator != "system":
-            environment["LD_PRELOAD"] = self.allocator
         program = self.program
         numbers = (program.fileno(), program.events, program.slots, rows, program.peak_event)
         arguments = [str(_HOST), task, *map(str, numbers)]
-        host = subprocess.run(arguments, env=environment, capture_output=True, pass_fds=(program.fileno(),), check=False)
+        with self._environment() as environment:
+            host = subprocess.run(arguments, env=environment, capture_output=True, pass_fds=(program.fileno(),), check=False)
         errors = host.stderr.decode(errors="replace").strip()
         if "from LD_PRELOAD cannot be preloaded" in errors:
             raise RuntimeError(f"{self.allocator} could not be preloaded: {errors.splitlines()[0]}")

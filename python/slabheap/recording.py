@@ -19,6 +19,7 @@ from pathlib import Path
 from slabheap import _core
 from slabheap.files import Output
 from slabheap.interrupts import deaf_to_interrupts
+from slabheap.preloading import preloadable
 from slabheap.tracefile import CHUNK_EVENTS, Information, TraceWriter
 
 __all__ = ["Recorded", "RecordedProcess", "record"]
@@ -111,7 +112,8 @@ def record(
         ending.callback(output.discard)  # which does nothing once it is kept
         room = scratch or (None if is_piped else path.parent)
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix=".slabheap-", dir=room)))
-        process = ending.enter_context(_started(program, command, folder, sys.stderr.fileno() if is_piped else None))
+        recorder = ending.enter_context(preloadable(_RECORDER))
+        process = ending.enter_context(_started(program, command, recorder, folder, sys.stderr.fileno() if is_piped else None))
         # Ctrl-C goes to the program, too; its end is waited for, and what there is is kept.
         ending.enter_context(deaf_to_interrupts())
         status = _status_of(process, folder, progress)
@@ -140,12 +142,12 @@ def _expect_folders(path: Path, scratch: str | Path | None) -> None:
         raise FileNotFoundError(f"there is no scratch folder {str(scratch)!r}")
 
 
-def _started(program: str, command: Sequence[str], folder: Path, output: int | None) -> subprocess.Popen[bytes]:
+def _started(program: str, command: Sequence[str], recorder: str, folder: Path, output: int | None) -> subprocess.Popen[bytes]:
     """A process that is recorded into a folder."""
     environment = dict(os.environ)
     environment[_core.record_folder_variable] = str(folder.resolve())
     others = environment.get("LD_PRELOAD", "")
-    environment["LD_PRELOAD"] = f"{_RECORDER}:{others}" if others else str(_RECORDER)
+    environment["LD_PRELOAD"] = f"{recorder}:{others}" if others else recorder
     return subprocess.Popen(command, executable=program, env=environment, stdout=output)
 
 

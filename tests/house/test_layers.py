@@ -47,6 +47,7 @@ PYTHON_ORDER = [
     "formats",
     "summary",
     "trace",
+    "preloading",
     "recording",
     "costs",
     "results",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from compiling import compiled, library
 from making_traces import ALLOCATE, FREE, REALLOCATE, ZEROED
 from slabheap import Recorded, Trace, _core, record
+from slabheap.recording import _RECORDER
 
 
 def recorded(folder: Path, source: str, *arguments: str, compiler: str = "gcc") -> tuple[Recorded, Trace]:
@@ -229,6 +231,14 @@ def test_a_library_that_is_preloaded_anyway_stays(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("LD_PRELOAD", str(other))
     done, trace = recorded(tmp_path, 'int main(void) { free(malloc(777)); return getenv("SEEN") ? 5 : 6; }')
     assert done.status == 5
+    assert 777 in trace.events["size"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a:b", "$LIB"])
+def test_the_package_may_lie_where_preloading_does_not_take_its_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr("slabheap.recording._RECORDER", Path(shutil.copy(_RECORDER, tmp_path / name)))
+    _, trace = recorded(tmp_path, "int main(void) { free(malloc(777)); return 0; }")
     assert 777 in trace.events["size"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,24 @@ def test_a_library_is_replayed_by_its_path(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     assert figures(replay(trace, "libbump.so.1")) == figures(result)
     assert replay(TRACE, str(path)).failures == 0
+
+
+@pytest.mark.parametrize("name", ["a b", "a:b", "$LIB", " "])
+def test_the_path_of_a_library_may_have_what_preloading_does_not_take(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    result = replay(TRACE, str(library(tmp_path / name, BUMP + REST)))
+    plain = replay(TRACE, str(library(tmp_path, BUMP + REST)))
+    assert (result.allocator, figures(result)) == (str(tmp_path / name / "library.so"), figures(plain))
+
+
+def test_a_library_that_no_link_can_stand_for_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    path = library(folder, BUMP + REST)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with pytest.raises(ValueError, match=f"'{path}' cannot be preloaded: .* temporary files, '{folder}', .*; let TMPDIR name another"):
+        replay(TRACE, str(path))
+    assert list(folder.iterdir()) == [path]
 
 
 def test_a_library_needs_malloc_and_free_alone(tmp_path: Path) -> None:
