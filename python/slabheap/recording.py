@@ -18,6 +18,7 @@ from pathlib import Path
 
 from slabheap import _core
 from slabheap.files import Output
+from slabheap.formats import format_of_name
 from slabheap.interrupts import deaf_to_interrupts
 from slabheap.preloading import preloadable
 from slabheap.tracefile import CHUNK_EVENTS, Information, TraceWriter
@@ -78,8 +79,8 @@ def record(
 
     Args:
         command: The program and its arguments.
-        path: The trace to write. Those of other processes stand beside it, named after their process. "-" is standard output; those
-            of other processes are not kept then.
+        path: The trace to write, whose name ends with .trace or without a suffix. Those of other processes stand beside it, named after
+            their process. "-" is standard output; those of other processes are not kept then.
         follow: Whether to keep the traces of other processes.
         scratch: A folder for what is written while the program runs, 32 bytes a call; beside `path` unless given, or where temporary
             files are, if that is "-".
@@ -89,7 +90,8 @@ def record(
         How the program ended, and the traces that were written.
 
     Raises:
-        ValueError: The command is empty.
+        TypeError: The command is one string.
+        ValueError: The command is empty, or the name of the trace is that of another format or of none.
         FileNotFoundError: There is no such program, or no such folder for the trace or for scratch.
         PermissionError: The program is a file that cannot be executed.
         OSError: The trace or the scratch folder cannot be written.
@@ -105,6 +107,7 @@ def record(
     path = Path(path)
     is_piped = str(path) == "-"
     program = _program_of(command)
+    _expect_name(path)
     _expect_folders(path, scratch)
     with contextlib.ExitStack() as ending:
         # Opened before the program runs: if it cannot be written, that is known before there is something to lose.
@@ -122,6 +125,8 @@ def record(
 
 def _program_of(command: Sequence[str]) -> str:
     """The file that a command runs; an error that names what is wrong if there is none."""
+    if isinstance(command, str):
+        raise TypeError(f"a command must be a sequence of a program and its arguments, not one string: {command!r}")
     if not command:
         raise ValueError("there is no program to record: the command is empty")
     program = shutil.which(command[0])
@@ -130,6 +135,16 @@ def _program_of(command: Sequence[str]) -> str:
     if Path(command[0]).is_file():
         raise PermissionError(f"{command[0]!r} is a file that cannot be executed")
     raise FileNotFoundError(f"there is no program {command[0]!r}")
+
+
+def _expect_name(path: Path) -> None:
+    """Raises ValueError if the name of a trace says that it is something else."""
+    try:
+        is_native = format_of_name(path) == ("slabheap", "")
+    except ValueError:  # it is that of no format
+        is_native = False
+    if not is_native:
+        raise ValueError(f"what is recorded is a trace of slabheap, whose name ends with .trace, not as {path} does; convert it afterwards")
 
 
 def _expect_folders(path: Path, scratch: str | Path | None) -> None:

@@ -229,6 +229,19 @@ def test_what_is_no_program_is_named(command: Sequence[str], error: type[Excepti
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_string_is_no_command(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="a command must be a sequence of a program and its arguments, not one string: 'echo hi'"):
+        record("echo hi", tmp_path / "a.trace")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.rep.zst", "a.trace.gz", "a.gz", "a.txt"])
+def test_nothing_is_run_if_the_name_is_not_that_of_a_trace(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"ends with \.trace, not as {tmp_path / name} does; convert it afterwards"):
+        record(["/usr/bin/touch", str(tmp_path / "mark")], tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_run_if_the_trace_could_not_be_written(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     for path, error in ((tmp_path, IsADirectoryError), (tmp_path / "none" / "a.trace", FileNotFoundError)):

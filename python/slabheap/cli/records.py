@@ -18,7 +18,7 @@ __all__ = ["record"]
 @app.command(context_settings={"ignore_unknown_options": True})
 def record(
     command: Annotated[list[str], typer.Argument(help="The program and its arguments, behind --.", metavar="-- PROGRAM ...")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The trace to write; - for standard output.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The trace to write, a .trace; - for standard output.")],
     follow: Annotated[bool, typer.Option(help="Keep the traces of programs that it starts, too.")] = True,
     scratch: Annotated[
         Path | None, typer.Option(help="A folder with room for 32 bytes a call while it runs; that of the trace unless given.")
