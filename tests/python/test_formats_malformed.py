@@ -209,6 +209,13 @@ def test_what_is_of_no_format_is_refused_with_the_formats(content: bytes, tmp_pa
     assert error_of(tmp_path, content) == f"at offset 0: not a trace: it begins as none of {names} does"
 
 
+@pytest.mark.parametrize("name", [name for name, known in FORMATS.items() if known.reader])
+def test_an_empty_file_is_of_no_format_that_is_named(name: str, tmp_path: Path) -> None:
+    if name in ("mtrace", "ltrace"):
+        return  # logs of no call may be empty
+    assert error_of(tmp_path, b"", name)
+
+
 def test_a_format_that_is_not_known_or_not_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"")
     for name in ("nonsense", "dhat", "chrome", "pprof"):

@@ -69,7 +69,7 @@ class HeaptrackReader(CallReader):
     def calls(self) -> Iterator[Call]:
         """The allocations and frees of the file, after all that they refer to."""
         lines = self.lines()
-        number, first = next(lines)
+        number, first = next(lines, (1, b""))  # an empty file has no line
         version = _FIRST.match(first + b"\n")
         if version is None or not 1 <= int(version[1], 16) <= _LAST_VERSION:
             self.fail(number, f"not a version of heaptrack's files that is known, 1 to {_LAST_VERSION}: {first[:100]!r}")
