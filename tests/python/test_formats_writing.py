@@ -157,6 +157,14 @@ def test_json_for_perfetto_counts_bytes_and_blocks_and_names_sites(tmp_path: Pat
     assert all(event["pid"] == 71 for event in events)
 
 
+def test_json_for_perfetto_has_the_times_of_a_trace_whose_first_events_have_none(tmp_path: Path) -> None:
+    trace = random_trace(4, 150_000)
+    trace.events["time"] = np.maximum(0, np.arange(150_000) - 140_000)  # more without one than are written at a time
+    trace.save(tmp_path / "a.chrome.json")
+    written = events_in_json(json.loads((tmp_path / "a.chrome.json").read_text()))
+    assert np.array_equal(written, trace.events)
+
+
 def test_names_tell_formats_and_packings() -> None:
     assert format_of_name("x/a.trace") == format_of_name("-") == format_of_name("a") == ("slabheap", "")
     for known in FORMATS.values():

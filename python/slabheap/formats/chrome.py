@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from slabheap.events import Events, Operation, is_allocation
+from slabheap.events import EVENT, Events, Operation, is_allocation
+from slabheap.files import spooled
 from slabheap.formats.writing import FileWriter
+from slabheap.tracefile import CHUNK_EVENTS
 
 __all__ = ["ChromeWriter"]
 
@@ -26,7 +28,9 @@ class ChromeWriter(FileWriter):
     def begin(self) -> None:
         """Writes the head."""
         self._is_first = True
-        self._is_timed: bool | None = None
+        self._is_timed = False
+        # Until a time is told, what stamps its events have is not known; they wait on disk.
+        self._waiting = spooled()
         self._threads: set[int] = set()
         self._stacks: dict[int, str] = {}
         self._bytes = self._blocks = 0
@@ -40,12 +44,26 @@ class ChromeWriter(FileWriter):
         self._is_first = False
 
     def put(self, events: Events) -> None:
-        """Writes instants and counters."""
+        """Writes instants and counters, once it is known whether there are times."""
+        if not self._is_timed and not events["time"].any():
+            self._waiting.write(events.tobytes())
+            return
+        if not self._is_timed:
+            self._is_timed = True
+            self._put_waiting()
+        self._put(events)
+
+    def _put_waiting(self) -> None:
+        """Writes the events that waited."""
+        self._waiting.seek(0)
+        while content := self._waiting.read(CHUNK_EVENTS * EVENT.itemsize):
+            self._put(np.frombuffer(content, EVENT))
+        self._waiting.close()
+
+    def _put(self, events: Events) -> None:
         begins = is_allocation(events)
         first = self.live.events
         changes = self.live.advance(events, np.zeros(int(begins.sum()), np.int64))
-        if self._is_timed is None:
-            self._is_timed = bool(events["time"].any())
         times = events["time"] if self._is_timed else np.uint64(1000) * np.arange(first, first + events.size, dtype=np.uint64)
         stamps = [f"{time // 1000}.{time % 1000:03d}" for time in times.tolist()]
         requested = self._bytes + np.cumsum(changes.after - changes.before)
@@ -90,6 +108,13 @@ class ChromeWriter(FileWriter):
         return self._stacks[tag]
 
     def finish(self) -> None:
-        """Writes what is known about the trace."""
+        """Writes the events that wait, and what is known about the trace."""
+        if not self._is_timed:
+            self._put_waiting()
         known = {name: value for name, value in vars(self.information).items() if name != "sites"}
         self.file.write(f'\n],"otherData":{json.dumps(known)}}}\n'.encode())
+
+    def discard(self) -> None:
+        """Leaves what was there before."""
+        self._waiting.close()
+        super().discard()
