@@ -207,7 +207,8 @@ class Trace:
         """Writes the trace to a file, which is replaced once it is whole.
 
         Args:
-            path: The file; "-" for standard output. If its name ends with .gz or .zst, it is packed.
+            path: The file; "-" for standard output. If its name ends with .gz or .zst, it is packed; but a trace of slabheap always is, and
+                has no such name.
             format: One of "slabheap", "rep", "arrow", "parquet", "dhat", "chrome", "pprof"; what the file's name says unless given: a trace
                 ends with ".trace" or without a suffix.
 

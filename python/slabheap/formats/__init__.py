@@ -190,13 +190,14 @@ def create_trace(path: str | Path, information: Information, format: str | None 
     """A writer of a trace: `write` arrays of events, then `close`, or use it as a context.
 
     Args:
-        path: The file, which is replaced once it is whole; "-" for standard output. If its name ends with .gz or .zst, it is packed.
+        path: The file, which is replaced once it is whole; "-" for standard output. If its name ends with .gz or .zst, it is packed; but a
+            trace of slabheap always is, and has no such name.
         information: What is known about the trace; sites have to be in it before the events that refer to them are written.
         format: Its format; what its name says unless given.
 
     Raises:
         OSError: It cannot be written.
-        ValueError: There is no such format.
+        ValueError: There is no such format, or the name of a trace of slabheap ends with .gz or .zst.
     """
     if format is None:
         format, packing = format_of_name(path)  # noqa: A001
