@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self, cast
 
-__all__ = ["Closing", "Input", "Keeping", "Output", "spooled"]
+__all__ = ["Closing", "Input", "Keeping", "Output", "replaced", "spooled"]
 
 _HEAD_BYTES = 1 << 16
 _BUFFER_BYTES = 1 << 18
@@ -256,6 +256,26 @@ def _errors_of(path: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from None
+
+
+@contextlib.contextmanager
+def replaced(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write as `Output` does: it is kept at the end of the context, or discarded if an exception ends it.
+
+    Examples:
+        >>> path = Path(tempfile.mkdtemp()) / "some.txt"
+        >>> with replaced(path) as file:
+        ...     _ = file.write(b"whole")
+        >>> path.read_bytes()
+        b'whole'
+    """
+    output = Output(path)
+    try:
+        yield output.file
+    except BaseException:
+        output.discard()
+        raise
+    output.keep()
 
 
 def spooled() -> IO[bytes]:

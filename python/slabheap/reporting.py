@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from slabheap import _core
 from slabheap.costs import OPERATIONS, PERCENTILES
+from slabheap.files import replaced
 from slabheap.markup import data_uri, rendered
 from slabheap.plot.calls import call_costs
 from slabheap.plot.comparing import comparison
@@ -293,7 +294,7 @@ def report(
         trace: The trace.
         results: What `compare` or `replay` made of it. Those of slabheap have maps of their pages at `snapshot_events`, for which
             `plot.moments` gives good ones.
-        output: A file to write it to, which is replaced, as UTF-8.
+        output: A file to write it to, which is replaced once the page is whole, as UTF-8; "-" for standard output.
         title: What to write above it; the program unless given.
         command: The command that made it, to be shown.
         progress: Called with the pictures drawn and those to draw.
@@ -340,5 +341,6 @@ def report(
         made=_making(results, labels, command),
     )
     if output is not None:
-        Path(output).write_text(page, encoding="utf-8")
+        with replaced(output) as file:
+            file.write(page.encode())
     return page

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from slabheap.files import Output
+from making_traces import random_trace
+from slabheap import plot, replay, report
+from slabheap.cli.drawing import save
+from slabheap.files import Output, replaced
+
+TRACE = random_trace(1, 500)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o640, 0o755, 0o400])
@@ -39,3 +47,45 @@ def test_a_name_may_be_as_long_as_the_system_lets_it_be(name: str, tmp_path: Pat
     output.keep()
     assert (tmp_path / name).read_bytes() == b"whole"
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@contextlib.contextmanager
+def little_room() -> Iterator[None]:
+    """No file can be longer than 1000 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+RESULT = replay(TRACE, repeats=0, snapshot_events=[100, 400])
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "a.html": lambda path: report(TRACE, [RESULT], path),
+    "a.gif": lambda path: plot.page_animation(RESULT, path),
+    "a.webp": lambda path: plot.page_animation(RESULT, path),
+    "a.png": lambda path: save(plot.timeline(RESULT), path),
+    "a.SVG": lambda path: save(plot.timeline(RESULT), path),
+    "a.pdf": lambda path: save(plot.timeline(RESULT), path),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_what_cannot_be_written_whole_leaves_what_was_there(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    WRITERS[name](path)
+    whole = path.read_bytes()
+    assert len(whole) > 1000
+    with little_room(), pytest.raises(OSError, match="File too large"):
+        WRITERS[name](path)
+    assert path.read_bytes() == whole
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_interrupted_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with contextlib.suppress(KeyboardInterrupt), replaced(tmp_path / "a") as file:
+        file.write(b"new")
+        raise KeyboardInterrupt
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]

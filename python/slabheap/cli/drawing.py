@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-import sys
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slabheap.cli.console import err
+from slabheap.files import replaced
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,8 +39,10 @@ def expect_file(output: Path | None, endings: Sequence[str]) -> None:
 
 def save(figure: Figure, output: Path) -> None:
     """Writes a figure, and says so; "-" is standard output, and a PNG."""
-    if str(output) == "-":
-        figure.savefig(sys.stdout.buffer, format="png")
-        return
-    figure.savefig(output)
-    err.print(f"wrote {output}")
+    is_piped = str(output) == "-"
+    drawn = io.BytesIO()  # matplotlib does not tell every failure to write as one
+    figure.savefig(drawn, format="png" if is_piped else output.suffix[1:].lower())
+    with replaced(output) as file:
+        file.write(drawn.getvalue())
+    if not is_piped:
+        err.print(f"wrote {output}")

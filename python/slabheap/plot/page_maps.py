@@ -20,6 +20,7 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from slabheap._core import Program
+from slabheap.files import replaced
 from slabheap.pages import columns_for, common_page_bytes, page_grid, page_occupancy
 from slabheap.plot.over_time import draw_timeline
 from slabheap.plot.style import Theme, count_bytes, count_rows, figure_of, frame, name_axes, parts, styled, write_heading, write_title
@@ -264,7 +265,7 @@ def page_animation(
 
     Args:
         result: Of slabheap, with a snapshot for each frame; `replay` takes them at `snapshot_events`.
-        path: The file to write: a .gif, a .png (which is an animated one), or a .webp.
+        path: The file to write, which is replaced once it is whole: a .gif, a .png (which is an animated one), or a .webp.
         title: What to write above it.
         columns: Pages in a row; chosen to suit unless given.
         frames_per_second: How fast it runs; the last frame stays for two seconds.
@@ -308,4 +309,6 @@ def page_animation(
     wait = max(1, round(1000 / frames_per_second))
     if path.suffix.lower() != ".webp":
         frames = _few_colours(frames, look.paper)
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[*[wait] * (len(frames) - 1), max(wait, 2000)], loop=0)
+    waits = [*[wait] * (len(frames) - 1), max(wait, 2000)]
+    with replaced(path) as file:
+        frames[0].save(file, path.suffix[1:], save_all=True, append_images=frames[1:], duration=waits, loop=0)
