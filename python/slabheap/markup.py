@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from slabheap.pages import FREE, LARGE, page_occupancy, page_png
-from slabheap.texts import bytes_text
+from slabheap.texts import bytes_text, printable
 
 if TYPE_CHECKING:
     import jinja2
@@ -29,8 +29,8 @@ def _environment() -> jinja2.Environment:
 
 
 def rendered(template: str, **content: Any) -> str:
-    """A template of the package with its places filled in, escaped."""
-    return _environment().get_template(template).render(**content)
+    """A template of the package with its places filled in, escaped; as UTF-8 has it."""
+    return printable(_environment().get_template(template).render(**content))
 
 
 def data_uri(content: bytes, kind: str) -> str:

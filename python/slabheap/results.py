@@ -14,7 +14,7 @@ from slabheap import _core
 from slabheap.costs import OPERATIONS, PERCENTILES, Costs, cost_figure
 from slabheap.markup import card
 from slabheap.stats import ClassStats, Stats
-from slabheap.texts import bytes_text, counted, distinct_labels
+from slabheap.texts import bytes_text, counted, distinct_labels, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -350,7 +350,7 @@ class Result:
     def __repr__(self) -> str:
         """The result in a line."""
         return (
-            f"<Result of {self.label}: {counted(self.events, 'event')}, {self.operations_per_second:,.3g} a second, "
+            f"<Result of {printable(self.label)}: {counted(self.events, 'event')}, {self.operations_per_second:,.3g} a second, "
             f"{self.peak_held_bytes:,} bytes held for {self.peak_requested_bytes:,} requested, {counted(self.failures, 'failure')}>"
         )
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["bytes_text", "counted", "distinct_labels", "fact_text", "shortened", "size_text", "time_text"]
+__all__ = ["bytes_text", "counted", "distinct_labels", "fact_text", "printable", "shortened", "size_text", "time_text"]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -73,6 +73,16 @@ def fact_text(name: str, value: Any) -> str:
     return f"{value:,.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def printable(text: str) -> str:
+    r"""The text with an escape in the place of what UTF-8 does not have: bytes of a command or a path that are no letters.
+
+    Examples:
+        >>> print(printable("/tmp/b\udcfccher"))
+        /tmp/b\udcfccher
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
 def shortened(text: str, most: int) -> str:
     """The text, or its beginning and end with "…" between them, of at most `most` characters.
 
@@ -103,7 +113,7 @@ def distinct_labels(labels: Sequence[str], most: int = 64) -> list[str]:
         >>> distinct_labels(["classic classes=16,32,64,128", "system", "system"])
         ['classic classes=4 from 16 to 128', 'system', 'system (2)']
     """
-    short = [shortened(_without_lists(label), most) for label in labels]
+    short = [shortened(_without_lists(printable(label)), most) for label in labels]
     distinct: list[str] = []
     for index, label in enumerate(short):
         earlier = short[:index].count(label)

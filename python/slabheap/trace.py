@@ -15,7 +15,7 @@ from slabheap.formats import create_trace, open_trace
 from slabheap.information import Information
 from slabheap.markup import card
 from slabheap.summary import Summary
-from slabheap.texts import counted, fact_text
+from slabheap.texts import counted, fact_text, printable
 from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
 
 if TYPE_CHECKING:
@@ -300,7 +300,8 @@ class Trace:
     def __repr__(self) -> str:
         """The trace in a line."""
         program = self.information.command[0] if self.information.command else self.information.source or "unknown origin"
-        return f"<Trace of {program}: {counted(len(self), 'event')}, {counted(self.block_count, 'block')}, {self.duration:.3g} s>"
+        counts = f"{counted(len(self), 'event')}, {counted(self.block_count, 'block')}"
+        return f"<Trace of {printable(program)}: {counts}, {self.duration:.3g} s>"
 
     def _repr_html_(self) -> str:
         """A table for Jupyter."""

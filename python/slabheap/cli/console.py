@@ -32,6 +32,7 @@ from rich.table import Table
 from rich.text import Text
 
 from slabheap.errors import HeapError
+from slabheap.texts import printable
 
 __all__ = [
     "INTERRUPTED",
@@ -128,8 +129,8 @@ def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Group:
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0, overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))
-    return Group(Text(title, style="bold"), table, "")
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return Group(Text(printable(title), style="bold"), table, "")
 
 
 def print_json(content: Any) -> None:

@@ -20,7 +20,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, Multiple
 from PIL import Image
 
 from slabheap.pages import DARK_PAGES, LIGHT_PAGES, PageColours
-from slabheap.texts import bytes_text
+from slabheap.texts import bytes_text, printable
 
 __all__ = ["ThemeName", "theme"]
 
@@ -170,12 +170,12 @@ def line_style(index: int, colours: tuple[str, ...]) -> dict[str, Any]:
 
 def write_title(axes: Axes, text: str, width: float) -> None:
     """Writes a title, in as many lines as it needs where there are `width` inches."""
-    axes.set_title(textwrap.fill(text, max(20, int(width * 12.5))))
+    axes.set_title(textwrap.fill(printable(text), max(20, int(width * 12.5))))
 
 
 def write_heading(figure: Figure, text: str) -> None:
     """Writes a title above a whole figure, in as many lines as it needs."""
-    figure.suptitle(textwrap.fill(text, max(20, int(figure.get_figwidth() * 10.8))), x=0.01, ha="left", fontsize=10.5)
+    figure.suptitle(textwrap.fill(printable(text), max(20, int(figure.get_figwidth() * 10.8))), x=0.01, ha="left", fontsize=10.5)
 
 
 def name_axes(axes: Axes, x: str, y: str) -> None:
