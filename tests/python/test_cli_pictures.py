@@ -75,6 +75,22 @@ def test_the_ending_of_the_file_says_what_it_becomes(ending: str, beginning: byt
     assert (tmp_path / f"time.{ending}").read_bytes().startswith(beginning)
 
 
+@pytest.mark.parametrize("name", ["x[b]", "x[b]y[red]", "x:bug:"])
+def test_names_are_told_as_they_are(name: str, trace: Path, tmp_path: Path) -> None:
+    copy = tmp_path / f"{name}.trace"
+    commands = [
+        ("convert", trace, copy),
+        ("plot", "lifetimes", copy, "-o", tmp_path / f"{name}.png"),
+        ("plot", "animation", copy, "--frames", "2", "-o", tmp_path / f"{name}.gif"),
+        ("report", copy, "-a", "classic", "-o", tmp_path / f"{name}.html"),
+    ]
+    for command in commands:
+        ended = slabheap(*command)
+        assert ended.stderr.startswith(f"wrote {copy if command[0] == 'convert' else command[-1]}"), ended.stderr
+    assert said("info", copy).startswith(str(copy))
+    assert f"{tmp_path}/none{name}" in refusal("info", tmp_path / f"none{name}")
+
+
 def test_an_animation_is_written_with_as_many_frames_as_were_asked_for(trace: Path, tmp_path: Path) -> None:
     said("plot", "animation", trace, "-o", tmp_path / "pages.gif", "--frames", "5", "--speed", "20")
     with Image.open(tmp_path / "pages.gif") as image:

@@ -15,7 +15,6 @@ from typing import Any
 import typer
 from rich import box
 from rich.console import Console, Group
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -42,6 +41,7 @@ __all__ = [
     "out",
     "print_error",
     "print_json",
+    "print_note",
     "reason_of",
     "shown_progress",
     "table_of",
@@ -55,7 +55,12 @@ Shown = Callable[[str, int, int], None]
 
 def print_error(text: str) -> None:
     """A line on the standard error stream that says what went wrong."""
-    err.print(f"[bold red]slabheap:[/] {escape(text)}", soft_wrap=True)
+    err.print(Text.assemble(("slabheap:", "bold red"), f" {text}"), soft_wrap=True)
+
+
+def print_note(text: str) -> None:
+    """A line on the standard error stream that says what was done."""
+    err.print(Text(text), soft_wrap=True)
 
 
 def reason_of(error: BaseException) -> str:

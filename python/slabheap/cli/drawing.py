@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slabheap.cli.console import err
+from slabheap.cli.console import print_note
 from slabheap.files import replaced
 
 if TYPE_CHECKING:
@@ -45,4 +45,4 @@ def save(figure: Figure, output: Path) -> None:
     with replaced(output) as file:
         file.write(drawn.getvalue())
     if not is_piped:
-        err.print(f"wrote {output}")
+        print_note(f"wrote {output}")

@@ -12,7 +12,7 @@ import typer
 
 import slabheap
 from slabheap.cli.app import Allocators, HeapBytes, HeapOptions, Repeats, TracePath, app, class_list, read_program, takes_heap_options
-from slabheap.cli.console import Shown, err, errors_end, shown_progress
+from slabheap.cli.console import Shown, errors_end, print_note, shown_progress
 from slabheap.cli.drawing import FIGURES, ThemeName, expect_file, save
 from slabheap.cli.replays import compared
 from slabheap.replaying import replay as replay_trace
@@ -276,7 +276,7 @@ def animation(
                 frames_per_second=speed,
                 progress=lambda done, total: progress("drawing", done, total),
             )
-        err.print(f"wrote {output}")
+        print_note(f"wrote {output}")
 
 
 @plot.command(name="classes")

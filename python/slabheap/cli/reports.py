@@ -11,7 +11,7 @@ import typer
 
 import slabheap
 from slabheap.cli.app import Allocators, HeapBytes, Repeats, TracePath, app
-from slabheap.cli.console import err, errors_end, shown_progress
+from slabheap.cli.console import errors_end, print_note, shown_progress
 from slabheap.cli.drawing import expect_file
 from slabheap.cli.replays import compared
 from slabheap.trace import Trace
@@ -51,6 +51,6 @@ def report(
             progress=lambda done, total: progress("drawing", done, total),
         )
     if to_file:
-        err.print(f"wrote {output}")
+        print_note(f"wrote {output}")
     else:
         sys.stdout.write(page)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from slabheap.cli.app import Json, TracePath, app
-from slabheap.cli.console import Shown, err, errors_end, out, print_json, shown_progress, table_of
+from slabheap.cli.console import Shown, errors_end, out, print_json, print_note, shown_progress, table_of
 from slabheap.formats import FORMATS, open_trace
 from slabheap.formats import convert as convert_trace
 from slabheap.summary import Summary
@@ -101,4 +101,4 @@ def convert(
         for what, count in (("lost", done.lost), ("foreign", done.foreign), ("freed unseen", done.implied_frees))
         if count
     ]
-    err.print(f"wrote {target}: {done.events:,} events" + (f"; {', '.join(missing)}" if missing else ""), highlight=False)
+    print_note(f"wrote {target}: {done.events:,} events" + (f"; {', '.join(missing)}" if missing else ""))
