@@ -24,9 +24,10 @@ from slabheap.cli.app import (
     read_program,
     takes_heap_options,
 )
-from slabheap.cli.console import Shown, err, errors_end, out, print_json, shown_progress, table_of
+from slabheap.cli.console import Shown, errors_end, out, print_json, print_note, shown_progress, table_of
 from slabheap.cli.drawing import FIGURES, expect_file, save
 from slabheap.costs import OPERATIONS
+from slabheap.files import replaced
 from slabheap.replaying import compare as compare_allocators
 from slabheap.replaying import replay as replay_trace
 from slabheap.results import Result
@@ -112,11 +113,12 @@ def _result_json(result: Result) -> dict[str, Any]:
 
 def _save_series(result: Result, path: Path) -> None:
     frame = result.over_time()
-    if path.suffix.lower() == ".parquet":
-        frame.to_parquet(path, index=False)
-    else:
-        frame.to_csv(path, index=False)
-    err.print(f"wrote {path}")
+    with replaced(path) as file:
+        if path.suffix.lower() == ".parquet":
+            frame.to_parquet(file, index=False)
+        else:
+            file.write(frame.to_csv(index=False).encode())
+    print_note(f"wrote {path}")
 
 
 _SERIES = (".csv", ".parquet")

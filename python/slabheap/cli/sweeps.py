@@ -23,7 +23,7 @@ from slabheap.cli.app import (
     byte_count,
     class_list,
 )
-from slabheap.cli.console import err, errors_end, out, print_error, print_json, shown_progress, table_of
+from slabheap.cli.console import errors_end, out, print_error, print_json, print_note, shown_progress, table_of
 from slabheap.cli.drawing import expect_file
 from slabheap.replaying import default_bytes
 from slabheap.results import allocator_label
@@ -178,7 +178,7 @@ def sweep(
     else:
         _print_rows(frame)
         if output is not None:
-            err.print(f"the rows are in {output}")
+            print_note(f"the rows are in {output}")
     if frame["error"].notna().all():
         raise typer.Exit(2)
 
