@@ -23,7 +23,7 @@ import pandas as pd
 from slabheap import _core
 from slabheap.errors import HeapError
 from slabheap.events import Events
-from slabheap.files import Output
+from slabheap.files import replaced
 from slabheap.formats import convert, open_trace
 from slabheap.grids import Point, points_of
 from slabheap.interrupts import deaf_to_interrupts, ignore_interrupts
@@ -205,13 +205,8 @@ class _Store:
     def save(self) -> None:
         """Writes the file anew, so that it is whole at every moment."""
         if self.path is not None and self._rows:
-            output = Output(self.path)
-            try:
-                self.frame().to_parquet(output.file, index=False)
-            except BaseException:
-                output.discard()
-                raise
-            output.keep()
+            with replaced(self.path) as file:
+                self.frame().to_parquet(file, index=False)
         self._saved_at = time.monotonic()
 
 
