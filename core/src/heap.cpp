@@ -191,7 +191,7 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
 void* Heap::allocate_refilled(SlabFront& front, std::size_t size, std::size_t align) {
   const auto index = static_cast<std::size_t>(&front - fronts()) - 1;
   if (!slabs()[index].refill(pages_)) return allocate_again(size, align);
-  if (front.current_start - view_start_ < view_bytes_) remember(*front.current, front.current_start, front.block_bytes);
+  if (front.current_start - view_start_ < view_bytes_) look_first_in(*front.current, front.current_start, front.block_bytes);
   return front.hand_out();
 }
 

@@ -78,7 +78,7 @@ bool Heap::looks_at_a_region() const {
   return false;
 }
 
-/// Whether the set that was turned to last, which may be none any more, is, or was, in the region.
+/// Whether the recent set, which may be none any more, is, or was, in the region.
 bool Heap::recent_leads_into(const Region& region) const {
   if (recent_bytes_ == 0) return true;
   const std::size_t offset = recent_start_ - region.pages_start;
@@ -105,7 +105,7 @@ Status Heap::free_at(const Place& place) {
   if (place.slab == nullptr) {
     large_.give(pages_, place.head, place.region->page(place.head));
   } else {
-    remember(place.region->page(place.head), regions().address(*place.region, place.head), place.slab->block_bytes());
+    look_first_in(place.region->page(place.head), regions().address(*place.region, place.head), place.slab->block_bytes());
     place.slab->put(pages_, place.head, place.block);
   }
   return Status::ok;
@@ -173,7 +173,7 @@ bool Heap::free_in_set(Page& set, Address address) {
   const Address start = view_start_ + (std::size_t{page} << page_shift_);
   const Quotient index = slab.front().reciprocal.divide(address - start);
   if (!index.exact || index.value >= max_set_blocks || (set.word >> index.value & 1) == 0) return false;
-  remember(set, start, slab.block_bytes());
+  look_first_in(set, start, slab.block_bytes());
   slab.put(pages_, view_->first + Pages{page}, index.value);
   return true;
 }

@@ -83,7 +83,7 @@ TEST_CASE("a set that is emptied while another has a free block goes back, by ei
   }
 }
 
-TEST_CASE("where a set was that was turned to last, only what is a block now is freed") {
+TEST_CASE("where the recent set was, only what is a block now is freed") {
   struct Request {
     std::size_t size;
     std::size_t align;

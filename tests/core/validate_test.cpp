@@ -155,7 +155,7 @@ TEST_CASE("validate is content with a region whose last page begins a chunk of n
 }
 #endif
 
-TEST_CASE("validate notices any bit that is flipped of where the set is that was turned to last") {
+TEST_CASE("validate notices any bit that is flipped of where the recent set is") {
   CoreHeap heap{256};
   REQUIRE(heap->allocate(4096, 1) != nullptr);
   REQUIRE(heap->allocate(512, 1) != nullptr);

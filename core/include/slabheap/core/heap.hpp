@@ -150,8 +150,8 @@ class alignas(SlabFront) Heap {
   struct Spot;
   [[nodiscard]] Spot spot_at(std::size_t offset);
   [[nodiscard]] Spot recent_spot(std::size_t within);
-  Status deallocate_at(const Spot& spot, void* block, std::size_t size, std::size_t align);
-  Status free_at(const Spot& spot, void* block);
+  template <typename Quickly, typename Slowly>
+  Status at_spot_of(void* block, Quickly quickly, Slowly slowly);
   template <typename Slowly>
   Status put_back(const Spot& spot, Slowly slowly);
   Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set);
@@ -167,7 +167,7 @@ class alignas(SlabFront) Heap {
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
   void look_at(Region& region);
-  void remember(Page& set, Address start, std::size_t block_bytes);
+  void look_first_in(Page& set, Address start, std::size_t block_bytes);
   [[nodiscard]] bool looks_at_a_region() const;
   [[nodiscard]] bool recent_leads_into(const Region& region) const;
 
@@ -183,8 +183,8 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] Run run_at(const Region& region, PageNumber head) const;
   [[nodiscard]] RunView view_of(const Region& region, PageNumber head) const;
 
-  // What the fast paths read: of the region that the last slow free led to; of the set there that was turned to last, for
-  // allocation or for a free, which may be none any more; and for routing.
+  // What the fast paths read: of the region that the last slow free led to; of the recent set, the one there that an allocation
+  // last refilled from or a free last found the longer way, which may be none any more; and for routing.
   Address view_start_ = 0;
   std::size_t view_bytes_ = 0;
   Page* view_pages_ = nullptr;
@@ -260,49 +260,48 @@ template <typename Slowly>
   return {&set, &fronts()[set.front], Spot::now(offset - (page << page_shift_))};
 }
 
-/// Looks for a free block first in this set of the region looked at, whose first block is at `start`.
-inline void Heap::remember(Page& set, Address start, std::size_t block_bytes) {
+/// Makes this set, of the region looked at, the recent one, in which frees look for their block first; `start` is that of its
+/// first block.
+inline void Heap::look_first_in(Page& set, Address start, std::size_t block_bytes) {
   recent_set_ = &set;
   recent_start_ = start;
   recent_bytes_ = static_cast<std::uint32_t>(set.block_count * block_bytes);
 }
 
-/// In the set that was turned to last. If it is none any more, its head has no front; if another stands there now, longer or
-/// shorter, that begins where it did.
+/// In the recent set. If it is none any more, its head has no front; if another stands there now, longer or shorter, that begins
+/// where it did.
 [[gnu::always_inline]] inline Heap::Spot Heap::recent_spot(std::size_t within) {
   return {recent_set_, &fronts()[recent_set_->front], within};
 }
 
-[[gnu::always_inline]] inline Status Heap::deallocate_at(const Spot& spot, void* block, std::size_t size, std::size_t align) {
-  if (!spot.front->fits(size) || !spot.front->serves(align)) [[unlikely]]
-    return deallocate_otherwise(block, size, align, *spot.set);
-  return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
+/// `quickly(spot)` for the spot where a block is if it is anywhere in the region looked at; otherwise `slowly()`.
+template <typename Quickly, typename Slowly>
+[[gnu::always_inline]] inline Status Heap::at_spot_of(void* block, Quickly quickly, Slowly slowly) {
+  const auto address = reinterpret_cast<Address>(block);
+  const std::size_t within = address - recent_start_;
+  if (within < recent_bytes_) return quickly(recent_spot(within));
+  const std::size_t offset = address - view_start_;
+  if (offset >= view_bytes_) [[unlikely]]
+    return slowly();
+  return quickly(spot_at(offset));
 }
 
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
   if (size > largest_class_) [[unlikely]]
     return deallocate_large(block, size, align);
-  const auto address = reinterpret_cast<Address>(block);
-  const std::size_t within = address - recent_start_;
-  if (within < recent_bytes_) return deallocate_at(recent_spot(within), block, size, align);
-  const std::size_t offset = address - view_start_;
-  if (offset >= view_bytes_) [[unlikely]]
-    return deallocate_slowly(block, size, align);
-  return deallocate_at(spot_at(offset), block, size, align);
-}
-
-[[gnu::always_inline]] inline Status Heap::free_at(const Spot& spot, void* block) {
-  return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
+  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
+    if (!spot.front->fits(size) || !spot.front->serves(align)) [[unlikely]]
+      return deallocate_otherwise(block, size, align, *spot.set);
+    return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
+  };
+  return at_spot_of(block, quickly, [=, this] { return deallocate_slowly(block, size, align); });
 }
 
 [[gnu::always_inline]] inline Status Heap::free(void* block) {
-  const auto address = reinterpret_cast<Address>(block);
-  const std::size_t within = address - recent_start_;
-  if (within < recent_bytes_) return free_at(recent_spot(within), block);
-  const std::size_t offset = address - view_start_;
-  if (offset >= view_bytes_) [[unlikely]]
-    return free_slowly(block);
-  return free_at(spot_at(offset), block);
+  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
+    return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
+  };
+  return at_spot_of(block, quickly, [=, this] { return free_slowly(block); });
 }
 
 template <typename Visitor>
