@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 from pathlib import Path
 
 from making_traces import is_same
 from slabheap import Trace
-from writing_records import INFORMATION, MAGIC, record
+from writing_records import INFORMATION, MAGIC, end, record
 
-KINDS = (b"INFO", b"EVTS", b"END.")
+#: What the first byte of a record chooses; behind the last, its kind is what the bytes say.
+KINDS = (b"INFO", b"EVTS", b"END.") * 64 + (b"SITE",) * 48
 
 
 class _Bytes:
@@ -35,14 +37,30 @@ class _Bytes:
         return self._at >= len(self._data)
 
 
-def _record(stream: _Bytes) -> bytes:
-    """A record with the checksum and the lengths that it ought to have, or one of them not."""
+def _sites(stream: _Bytes) -> bytes:
+    """Some sites as a record of them has them. Tags may be written with zeros in front, and a name may be too long."""
+    sites = {}
+    for _ in range(stream.number() % 4):
+        tag, width, caller = stream.number(), stream.number() % 3 + 1, stream.number()
+        name = stream.take(stream.number() % 8).decode("latin-1") * (600 if stream.number() == 255 else 1)
+        sites[f"{tag:0{width}}"] = [name, caller]
+    return json.dumps(sites).encode()
+
+
+def _record(stream: _Bytes, events: int) -> tuple[bytes, int]:
+    """A record with the checksum and the lengths that it ought to have, or one of them not; and how many events it speaks of.
+
+    There are `events` of them before it, as the good ends among the records say.
+    """
     choice, fault = stream.number(), stream.number()
-    kind = KINDS[choice % 3] if choice < 240 else stream.take(4)
-    raw = stream.take(stream.number(2) % 2048)
+    if 232 <= choice < 240:
+        return end(events), 0
+    kind = KINDS[choice] if choice < len(KINDS) else stream.take(4)
+    raw = _sites(stream) if 192 <= choice < 224 else stream.take(stream.number(2) % 2048)
     checksum = stream.number(4) if fault == 255 else None
     sizes = struct.unpack("<II", stream.take(8)) if fault == 254 else None
-    return record(kind, raw, stored=raw if fault == 253 else None, sizes=sizes, checksum=checksum)
+    count = int.from_bytes(raw[:4], "little") if kind == b"EVTS" else 0
+    return record(kind, raw, stored=raw if fault == 253 else None, sizes=sizes, checksum=checksum), count
 
 
 def content_of(data: bytes) -> bytes:
@@ -54,8 +72,11 @@ def content_of(data: bytes) -> bytes:
     content = MAGIC
     if choice != 1:
         content += record(b"INFO", INFORMATION)
+    events = 0
     while not stream.is_empty():
-        content += _record(stream)
+        added, count = _record(stream, events)
+        content += added
+        events += count
     return content
 
 
