@@ -38,9 +38,12 @@ def test_a_result_is_of_a_commit_of_this_tree(part: str) -> None:
 
 
 def test_every_survivor_has_a_reason() -> None:
-    survivors = tomllib.loads((ROOT / "tests/mutation/survivors.toml").read_text()).get("survivor", [])
-    for survivor in survivors:
-        assert set(survivor) == {"file", "source", "why"}
-        lines = [line.strip() for line in (ROOT / survivor["file"]).read_text().splitlines()]
-        assert survivor["source"].split(" ==> ")[0] in lines
-        assert len(survivor["why"]) > 20
+    content = tomllib.loads((ROOT / "tests/mutation/survivors.toml").read_text())
+    assert set(content) <= {"survivor", "line"}
+    for kind, entries in content.items():
+        for entry in entries:
+            assert set(entry) - ({"which"} if kind == "survivor" else set()) == {"file", "source", "why"}
+            line, *change = entry["source"].split(" ==> ")
+            assert len(change) == (kind == "survivor")
+            assert line in re.sub(r"\s*\n\s*", " ", (ROOT / entry["file"]).read_text())
+            assert len(entry["why"]) > 20

@@ -104,9 +104,10 @@ class Mutant:
         first = source.rfind("\n", 0, self.start) + 1
         last = source.find("\n", self.end)
         last = len(source) if last < 0 else last
-        before = source[first:last].strip()
-        after = (source[first : self.start] + self.text + source[self.end : last]).strip()
-        return f"{before} ==> {after}"
+        before = source[first:last]
+        after = source[first : self.start] + self.text + source[self.end : last]
+        # What stands on several lines is told as one.
+        return " ==> ".join(re.sub(r"\s*\n\s*", " ", text.strip()) for text in (before, after))
 
 
 def tokens_of(source: str) -> list[Token]:

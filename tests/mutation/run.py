@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """Mutates the core and sees whether its tests notice.
 
-Each mutant (see mutants.py) is compiled and linked with the tests of the core and the C interface. One that the compiler refuses, or makes
-the same code of, is none. A mutant that no test notices has survived: tests/mutation/survivors.toml lists those that were read, each with
-the reason, and any other is a failure, as is a share of noticed mutants below the bound. What is known of a mutant is kept in
-build/mutation, so that a run can be cut short and continued: as long as the heap is the same and, of one that survived, its tests too.
+Each mutant (see mutants.py) is compiled and linked with the tests of the core and the C interface. One that the compiler or the linker
+refuses, or that the compiler makes the same code of, is none. A mutant that no test notices has survived: tests/mutation/survivors.toml
+lists those that were read, each with the reason, and any other is a failure, as is a share of noticed mutants below the bound. Those to
+read are printed as entries to put there, once they have a reason; --forget takes out the entries of mutants that survive no more.
+
+What is known of a mutant is kept in build/mutation, so that a run can be cut short and continued. It holds for the same heap; that a
+mutant survived, for the same tests and kept inputs; that the kept inputs of a fuzzer noticed it, for the same inputs. What a test
+noticed counts as noticed although tests have changed since: they are added, and seldom taken back. Without build/mutation all is tried
+anew.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -21,19 +27,19 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-from mutants import Mutant, mutants_of
+import survivors
+from mutants import Mutant
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/tests"
 WORK = ROOT / "build/mutation"
 AS_ONE = WORK / "all_sources.cpp"  # includes every source, which takes a changed header less time than one by one
-SURVIVORS = Path(__file__).with_name("survivors.toml")
 LEAST_KILLED = 90  # of 100
 LONGEST = 20  # seconds that the tests may take; they take one
 LONGEST_REPLAY = 3  # and that the kept inputs may, which take a tenth
@@ -65,20 +71,23 @@ class Case:
 
     path: Path
     mutant: Mutant
-
-    @property
-    def name(self) -> str:
-        return str(self.path.relative_to(ROOT))
-
-    def describe(self) -> str:
-        return self.mutant.describe(self.path.read_text())
-
-    def line(self) -> str:
-        """The line that it changes."""
-        return self.describe().split(" ==> ")[0]
+    name: survivors.Name
 
     def key(self) -> str:
-        return f"{self.name}:{self.mutant.start}:{self.mutant.end}:{self.mutant.text}"
+        return f"{self.name.file}:{self.mutant.start}:{self.mutant.end}:{self.mutant.text}"
+
+
+class Fate(NamedTuple):
+    """What becomes of a mutant: invalid, same, killed or survived."""
+
+    name: str
+    by: str = ""  # the program that noticed it
+
+    def holds_for(self) -> str:
+        """What has to be as it was, apart from the heap, for a fate to hold: the name of its content, or nothing."""
+        if self.name == "survived":
+            return digest("tests")
+        return digest(f"tests/fuzz/corpus/{self.by}") if self.by in REPLAYED else ""
 
 
 def compile_source(source: Path, target: Path, include: Path) -> bool:
@@ -123,11 +132,12 @@ def prepare() -> None:
             raise RuntimeError(f"{source} does not compile")
 
 
+@functools.cache
 def digest(*folders: str) -> str:
-    """The name of what is in these folders: sources and inputs."""
+    """The name of what is in these folders: sources, and inputs that are replayed."""
     total = hashlib.sha256()
     for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*")):
-        if path.is_file() and (path.suffix in {".cpp", ".hpp"} or "corpus" in path.parts):
+        if path.is_file() and (path.suffix in {".cpp", ".hpp"} or path.parent.name in REPLAYED):
             total.update(path.name.encode() + path.read_bytes())
     return total.hexdigest()[:16]
 
@@ -166,45 +176,46 @@ def ends_well(command: list[str | Path], longest: int) -> bool:
             return False
 
 
-def try_tests(objects: list[Path], folder: Path) -> bool:
-    """Whether every test passes on a heap of these objects: the kept inputs first, which take no time."""
+def try_tests(objects: list[Path], folder: Path) -> Fate:
+    """What the tests make of a heap of these objects: the kept inputs first, which take no time."""
     for name in (*REPLAYED, "tests"):
         program = folder / name
         # What is in a header is taken from the first object that has it.
         link: list[str | Path] = ["g++", "-no-pie", "-o", program, *objects, WORK / f"{name}.o"]
         if subprocess.run(link, capture_output=True, check=False).returncode != 0:
-            return False
+            return Fate("invalid")
         if name == "tests":
             passed = ends_well([program, f"--test-case-exclude={SPARED}", "--abort-after=1"], LONGEST)
         else:
             passed = ends_well([program, ROOT / "tests/fuzz/corpus" / name], LONGEST_REPLAY)
         if not passed:
-            return False
-    return True
+            return Fate("killed", name)
+    return Fate("survived")
 
 
-def fate_of(case: Case, worker: int) -> str:
-    """What becomes of a mutant: invalid, same, killed or survived."""
+def fate_of(case: Case, worker: int) -> Fate:
+    """What becomes of a mutant."""
     folder = WORK / f"worker{worker}"
     folder.mkdir(exist_ok=True)
     with compiled(case, folder) as objects:
         if objects is None:
-            return "invalid"
-        if not objects:
-            return "same"
-        return "survived" if try_tests(objects, folder) else "killed"
+            return Fate("invalid")
+        return try_tests(objects, folder) if objects else Fate("same")
 
 
-def known_fates(record: Path, tests: str) -> dict[str, str]:
-    """The fates that were found by earlier runs.
+def note(record: Path, case: Case, fate: Fate) -> None:
+    """Keeps a fate for later runs."""
+    with record.open("a") as file:
+        file.write(json.dumps((case.key(), *fate, fate.holds_for())) + "\n")
 
-    Tests are only ever added: what others noticed, these do too, and only what survived has to be tried again.
-    """
+
+def known_fates(record: Path) -> dict[str, str]:
+    """The fates that were found by earlier runs, and still hold."""
     lines = map(json.loads, record.read_text().splitlines() if record.exists() else [])
-    return {key: fate for key, fate, found_by in lines if fate != "survived" or found_by == tests}
+    return {key: name for key, name, by, held_for in lines if Fate(name, by).holds_for() == held_for}
 
 
-def run(cases: list[Case], fates: dict[str, str], record: Path, tests: str, seconds: float) -> None:
+def run(cases: list[Case], fates: dict[str, str], record: Path, seconds: float) -> None:
     """Finds out the fates that are not known, as long as there is time."""
     end = time.monotonic() + seconds
     left = [case for case in cases if case.key() not in fates]
@@ -215,9 +226,9 @@ def run(cases: list[Case], fates: dict[str, str], record: Path, tests: str, seco
         for case in left[worker::workers]:
             if time.monotonic() > end:
                 break
-            found.append((case.key(), fate_of(case, worker)))
-            with record.open("a") as file:
-                file.write(json.dumps((*found[-1], tests)) + "\n")
+            fate = fate_of(case, worker)
+            note(record, case, fate)
+            found.append((case.key(), fate.name))
         return found
 
     with ThreadPoolExecutor(workers) as pool:
@@ -229,12 +240,11 @@ def report(cases: list[Case], fates: dict[str, str], is_sample: bool) -> bool:
     """Prints what came of it; whether it is as it has to be."""
     counts = Counter(fates[case.key()] for case in cases)
     judged = counts["killed"] + counts["survived"]
-    read = {(one["file"], one["source"]) for one in tomllib.loads(SURVIVORS.read_text()).get("survivor", [])}
-    unread = [
-        case for case in cases if fates[case.key()] == "survived" and not {(case.name, case.describe()), (case.name, case.line())} & read
-    ]
+    entries = survivors.entries_of(survivors.PATH.read_text())
+    read = survivors.read_of(entries)
+    unread = [case for case in cases if fates[case.key()] == "survived" and case.name not in read]
     for case in unread:
-        print(f"{case.name}:{case.mutant.line_number(case.path.read_text())}: survived: {case.describe()}")
+        print(survivors.to_read(case.name, case.mutant.line_number(case.path.read_text()), entries))
     share = 100 * counts["killed"] / judged
     print(
         f"mutation: {counts['killed']} of {judged} mutants killed ({share:.1f} %), {counts['survived']} survived, {len(unread)} not read; "
@@ -251,22 +261,44 @@ def report(cases: list[Case], fates: dict[str, str], is_sample: bool) -> bool:
     return share >= LEAST_KILLED - 3 * math.sqrt(LEAST_KILLED * (100 - LEAST_KILLED) / judged)
 
 
+def forget(cases: list[Case], fates: dict[str, str]) -> None:
+    """Takes the entries out of survivors.toml that name no mutant, or one that is known to survive no more."""
+    text = survivors.PATH.read_text()
+    known_or_not = {case.name for case in cases if fates.get(case.key(), "survived") == "survived"}
+    kept = survivors.without_the_forgotten(text, known_or_not)
+    survivors.PATH.write_text(kept)
+    print(f"mutation: {text.count('[[') - kept.count('[[')} entries taken out, {kept.count('[[')} left")
+
+
+def is_noticed_as_it_is() -> bool:
+    """Whether the tests notice anything of a heap that is not mutated, of single sources or of all in one."""
+    heaps = ([whole(path) for path in (*CORE, *CAPI)], [whole(AS_ONE)])
+    return any(try_tests(objects, WORK / "whole") != Fate("survived") for objects in heaps)
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth mutant only")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="how long to go on at the most; the next run continues")
+    parser.add_argument("--forget", action="store_true", help="try nothing; take out of survivors.toml what is known to survive no more")
     parser.add_argument("sources", nargs="*", help="a part of the names of the sources to mutate; all of the core unless given")
     arguments = parser.parse_args()
-    prepare()
+    if arguments.forget and (arguments.every > 1 or arguments.sources):
+        parser.error("--forget is about all mutants")
     paths = [path for path in (*CORE, *HEADERS) if not arguments.sources or any(part in path.name for part in arguments.sources)]
-    cases = [Case(path, mutant) for path in paths for mutant in mutants_of(path.read_text())][:: arguments.every]
-    if not all(try_tests(objects, WORK / "whole") for objects in ([whole(path) for path in (*CORE, *CAPI)], [whole(AS_ONE)])):
+    named = {path: survivors.names_of(str(path.relative_to(ROOT)), path.read_text()) for path in paths}
+    cases = [Case(path, mutant, name) for path, names in named.items() for mutant, name in names.items()][:: arguments.every]
+    record = WORK / f"{digest('core', 'capi')}.fates"
+    fates = known_fates(record)
+    if arguments.forget:
+        forget(cases, fates)
+        return 0
+    prepare()
+    if is_noticed_as_it_is():
         print("mutation: the tests fail on the core as it is", file=sys.stderr)
         return 1
-    record, tests = WORK / f"{digest('core', 'capi')}.jsonl", digest("tests")
-    fates = known_fates(record, tests)
-    run(cases, fates, record, tests, arguments.seconds)
+    run(cases, fates, record, arguments.seconds)
     left = sum(case.key() not in fates for case in cases)
     if left:
         print(f"mutation: {len(cases) - left} of {len(cases)} mutants tried; run it again for the rest")
