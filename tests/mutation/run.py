@@ -267,7 +267,8 @@ def forget(cases: list[Case], fates: dict[str, str]) -> None:
     known_or_not = {case.name for case in cases if fates.get(case.key(), "survived") == "survived"}
     kept = survivors.without_the_forgotten(text, known_or_not)
     survivors.PATH.write_text(kept)
-    print(f"mutation: {text.count('[[') - kept.count('[[')} entries taken out, {kept.count('[[')} left")
+    before, after = (sum(entry.kind != "" for entry in survivors.entries_of(one)) for one in (text, kept))
+    print(f"mutation: {before - after} entries taken out, {after} left")
 
 
 def is_noticed_as_it_is() -> bool:
