@@ -27,7 +27,7 @@ def test_every_part_of_the_soak_has_a_quick_form_or_a_reason_for_none() -> None:
 
 
 @pytest.mark.parametrize("part", list(RESULTS))
-def test_a_result_is_of_a_commit_of_this_tree(part: str) -> None:
+def test_a_result_is_of_a_commit_of_this_tree_and_of_what_was_tested_there(part: str) -> None:
     result = RESULTS[part]
     assert result["command"] == f"make soak PARTS={part}"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", result["date"])
@@ -35,6 +35,9 @@ def test_a_result_is_of_a_commit_of_this_tree(part: str) -> None:
     if shallow.stdout.strip() == "true":
         pytest.skip("a shallow clone does not have the commit")
     subprocess.run(["git", "merge-base", "--is-ancestor", result["commit"], "HEAD"], cwd=ROOT, check=True)
+    for folder, name in result["sources"].items():
+        named = subprocess.run(["git", "rev-parse", f"{result['commit']}:{folder}"], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert named.stdout.startswith(name)
 
 
 def test_every_survivor_has_a_reason() -> None:
