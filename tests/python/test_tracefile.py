@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from slabheap import EVENT, Information, Trace
 from slabheap.events import Events
 from slabheap.information import Site, SiteTable
 from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
-from writing_records import MAGIC, record, records_in
+from writing_records import MAGIC, end, record, records_in, trace_file
 
 INFORMATION = Information(source="recorder", command=["./app", "-x", "ü", "\udcff"], process=71, lost=3, foreign=2, implied_frees=1)
 
@@ -258,3 +260,21 @@ def test_traces_are_written_and_read_where_the_standard_streams_are_texts(tmp_pa
     trace = trace_of((ALLOCATE, 0, 10))
     trace.save(tmp_path / "some.trace")
     assert is_same(Trace.load(tmp_path / "some.trace"), trace)
+
+
+def test_memory_is_that_of_a_record_or_of_the_events_however_few_the_bytes_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.trace"
+    alike = record(b"EVTS", struct.pack("<I", CHUNK_EVENTS) + bytes(7))  # columns of no width
+    path.write_bytes(trace_file(*[alike] * 12, end(12 * CHUNK_EVENTS)))
+    assert path.stat().st_size < 1000
+    tracemalloc.start()
+    try:
+        with TraceReader(path) as reader:
+            assert sum(chunk.size for chunk in reader) == 12 * CHUNK_EVENTS
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+        tracemalloc.reset_peak()
+        events = Trace.load(path).events
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * events.nbytes
+    finally:
+        tracemalloc.stop()
+    assert events.nbytes == 40 * 12 * CHUNK_EVENTS
