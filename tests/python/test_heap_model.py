@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from figures import add_figure
+from figures import add_figure, set_figure
 from geometries import GEOMETRIES
 from slabheap import Block, DoubleFree, Heap, Misaligned, NotOwned, WrongLayout
 
@@ -365,3 +365,4 @@ def test_a_heap_does_what_its_model_does(geometry: str) -> None:
             ),
         )
     add_figure("steps", Machine.steps)
+    set_figure("geometries", len(GEOMETRIES))
