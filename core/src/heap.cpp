@@ -53,14 +53,12 @@ void Heap::make_slabs(const Configuration& configuration) {
   granule_shift_ = static_cast<std::uint8_t>(granule_shift_of(configuration));
   new (fronts()) SlabFront{};
   auto* table = reinterpret_cast<std::uint8_t*>(slabs() + class_count_);
-  std::size_t smallest = 0;
   std::size_t granule = 0;
   for (std::uint8_t index = 0; index < class_count_; ++index) {
     const std::size_t bytes = configuration.classes[index];
     auto& front = *new (fronts() + index + 1) SlabFront{};
-    new (slabs() + index) Slab{front, index, bytes, smallest, configuration.page_shift};
+    new (slabs() + index) Slab{front, index, bytes, largest_class_, configuration.page_shift};
     while (granule < bytes >> granule_shift_) table[granule++] = static_cast<std::uint8_t>(index + 1);
-    smallest = bytes + 1;
     largest_class_ = bytes;
   }
   front_of_granule_ = table;
@@ -92,14 +90,14 @@ bool Heap::has_slabs_as_made(const Configuration& configuration) const {
   const std::size_t* const classes = configuration.classes;
   if (front_of_granule_ != table || granule_shift_ != granule_shift_of(configuration)) return false;
   if (largest_class_ != classes[class_count_ - 1] || fronts()[no_front] != SlabFront{}) return false;
-  std::size_t smallest = 0;
+  std::size_t below = 0;
   std::size_t granule = 0;
   for (std::uint8_t index = 0; index < class_count_; ++index) {
-    if (!slabs()[index].is_as_made(fronts()[index + 1], index, smallest, regions(), set_blocks_)) return false;
+    if (!slabs()[index].is_as_made(fronts()[index + 1], index, below, regions(), set_blocks_)) return false;
     while (granule < classes[index] >> granule_shift_) {
       if (table[granule++] != index + 1) return false;
     }
-    smallest = classes[index] + 1;
+    below = classes[index];
   }
   return true;
 }
@@ -139,8 +137,9 @@ void Heap::reshape() {
 
 /// The least class whose blocks hold the size and honour the alignment; `no_class` if the request goes to whole pages.
 std::size_t Heap::class_for(std::size_t size, std::size_t align) const {
-  if (size > largest_class_) return no_class;
-  std::size_t index = size == 0 ? 0 : front_of_granule_[(size - 1) >> granule_shift_] - std::size_t{1};
+  const std::size_t last = last_byte(size == 0 ? 1 : size, align);
+  if (last >= largest_class_) return no_class;
+  std::size_t index = front_of_granule_[last >> granule_shift_] - std::size_t{1};
   while (index < class_count_ && !slabs()[index].front().serves(align)) ++index;
   return index < class_count_ ? index : no_class;
 }
@@ -178,7 +177,7 @@ void* Heap::allocate_again(std::size_t size, std::size_t align) {
   return block;
 }
 
-/// A request that is larger than every class, or for nothing.
+/// A request that is larger than every class, or that no class is aligned enough for, or for nothing.
 void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   const std::size_t count = ((size - 1) >> page_shift_) + 1;
   const bool is_page_aligned = ((align - 1) & (align | (std::size_t{1} << page_shift_))) == 0;
@@ -188,7 +187,7 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
 }
 
 /// By a front that has nothing left to offer.
-void* Heap::allocate_refilled(SlabFront& front, std::size_t size, std::size_t align) {
+void* Heap::allocate_refilled(std::size_t size, std::size_t align, SlabFront& front) {
   const auto index = static_cast<std::size_t>(&front - fronts()) - 1;
   if (!slabs()[index].refill(pages_)) return allocate_again(size, align);
   if (front.current_start - view_start_ < view_bytes_) look_first_in(*front.current, front.current_start, front.block_bytes);

@@ -195,7 +195,33 @@ bool Heap::resize_in_place(const Place& place, std::size_t new_size, std::size_t
   return LargeBlocks::resize(pages_, place.head, {static_cast<std::uint32_t>(count)});
 }
 
+/// Moves a block with this layout into one of a new size; null: there is no memory, and nothing has changed.
+void* Heap::move(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
+  void* moved = allocate(new_size, align);
+  if (moved == nullptr) return nullptr;
+  copy_bytes(moved, block, size < new_size ? size : new_size);
+  (void)deallocate(block, size, align);
+  return moved;
+}
+
+/// The fast path: a block of a set, in the region looked at.
 void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
+  const auto slowly = [=, this] { return reallocate_slowly(block, size, align, new_size); };
+  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
+    if (!spot.has(size, align)) [[unlikely]]
+      return slowly();
+    const std::size_t last = last_byte(new_size, align);
+    const bool stays = spot.front->fits(last);
+    // Where a class is passed over for its alignment, the next may be the block's; so may the least, for nothing.
+    const bool is_routed = last < largest_class_ ? front_for(last).serves(align) : new_size > largest_class_;
+    if (!stays && !is_routed) return slowly();
+    const auto resized = [=, this](std::size_t, std::uint64_t) { return stays ? block : move(block, size, align, new_size); };
+    return at_block(spot, resized, slowly);
+  };
+  return at_spot_of(block, quickly, slowly);
+}
+
+void* Heap::reallocate_slowly(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
   if (block == nullptr) return allocate(new_size, align);
   const Place place = place_of(reinterpret_cast<Address>(block));
   Status status = place.status;
@@ -207,11 +233,7 @@ void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::si
   }
   if (resize_in_place(place, new_size, align)) return block;
 
-  void* moved = allocate(new_size, align);
-  if (moved == nullptr) return nullptr;
-  copy_bytes(moved, block, size < new_size ? size : new_size);
-  (void)free_at(place);
-  return moved;
+  return move(block, size, align, new_size);
 }
 
 }  // namespace slabheap

@@ -88,15 +88,16 @@ SetShape SetShape::snug(std::size_t block_bytes, std::uint64_t heap_pages, unsig
   return share > shape.page_count ? first_with_small_tail(block_bytes, share, shape.page_count, page_shift) : shape;
 }
 
-Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, unsigned page_shift)
+Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t below, unsigned page_shift)
     : front_{&front}, index_{index} {
-  front.block_bytes = block_bytes;
+  front.least_last = below;
+  front.last_span = block_bytes - 1 - below;
+  front.block_bytes = static_cast<std::uint32_t>(block_bytes);
   // A block is as aligned as its size is even, as far as a run of pages is aligned.
   const std::size_t even = lowest_bit(block_bytes);
   const std::size_t page_bytes = std::size_t{1} << page_shift;
-  front.alignment = even < page_bytes ? even : page_bytes;
-  front.reciprocal = Reciprocal{static_cast<std::uint32_t>(block_bytes)};
-  front.size_span = block_bytes - smallest;
+  front.alignment = static_cast<std::uint32_t>(even < page_bytes ? even : page_bytes);
+  front.reciprocal = Reciprocal{front.block_bytes};
 }
 
 void Slab::reshape(const Regions& regions, std::size_t set_blocks) {
@@ -109,11 +110,11 @@ void Slab::reshape(const Regions& regions, std::size_t set_blocks) {
   }
 }
 
-bool Slab::is_as_made(const SlabFront& front, std::uint8_t index, std::size_t smallest, const Regions& regions,
+bool Slab::is_as_made(const SlabFront& front, std::uint8_t index, std::size_t below, const Regions& regions,
                       std::size_t set_blocks) const {
   if (front_ != &front || index_ != index) return false;
   SlabFront made = front;
-  (void)Slab{made, index, front.block_bytes, smallest, regions.page_shift()};
+  (void)Slab{made, index, front.block_bytes, below, regions.page_shift()};
   Slab reshaped = *this;
   reshaped.reshape(regions, set_blocks);
   return made == front && reshaped == *this;

@@ -328,23 +328,27 @@ TEST_CASE("when half of the heap is in use, a set is used up before another is c
   CHECK(heap.picture() == "[64: 64/64] [64: 1/64] [free 2] [free 4] [large 8]");
 }
 
-TEST_CASE("every size routes by its front alone to the class that holds it") {
+TEST_CASE("every size and alignment routes by its front alone to the class that holds it") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{64, options(preset)};
-    std::size_t smallest = 0;
+    std::size_t below = 0;
     for (std::size_t i = 0; i < heap->class_count(); ++i) {
       const SlabFront& front = heap->slab(i).front();
       for (std::size_t size = 0; size <= 4097; ++size) {
-        REQUIRE(front.fits(size) == (size >= smallest && size <= front.block_bytes));
+        for (std::size_t align = 1; align <= 8192; align *= 2) {
+          const std::size_t rounded = round_up(size, align);
+          REQUIRE(front.fits(last_byte(size, align)) == (size != 0 && rounded > below && rounded <= front.block_bytes));
+        }
       }
       for (std::size_t align = 0; align <= 8192; ++align) {
         REQUIRE(front.serves(align) == (is_power_of_two(align) && align <= heap->slab(i).alignment()));
       }
-      smallest = front.block_bytes + 1;
+      below = front.block_bytes;
     }
     const SlabFront none;
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4096}, ~std::size_t{0} - 1})
-      CHECK_FALSE(none.fits(size));
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4096}, ~std::size_t{0}}) {
+      for (std::size_t align = 1; align <= 8192; align *= 2) CHECK_FALSE(none.fits(last_byte(size, align)));
+    }
   }
 }
 

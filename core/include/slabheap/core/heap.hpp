@@ -139,19 +139,25 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] std::size_t class_for(std::size_t size, std::size_t align) const;
   [[nodiscard]] std::uint64_t bytes_of(std::uint64_t page_count) const { return page_count << regions().page_shift(); }
 
+  /// The front that a request with this last byte routes to, of a class.
+  [[nodiscard]] SlabFront& front_for(std::size_t last) { return fronts()[front_of_granule_[last >> granule_shift_]]; }
   [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
-  [[nodiscard]] [[gnu::noinline]] void* allocate_refilled(SlabFront& front, std::size_t size, std::size_t align);
+  [[nodiscard]] [[gnu::noinline]] void* allocate_refilled(std::size_t size, std::size_t align, SlabFront& front);
   [[nodiscard]] void* allocate_again(std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_in(std::size_t index, std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_large(std::size_t size, std::size_t align);
+  [[nodiscard]] void* move(void* block, std::size_t size, std::size_t align, std::size_t new_size);
+  [[nodiscard]] void* reallocate_slowly(void* block, std::size_t size, std::size_t align, std::size_t new_size);
   [[nodiscard]] bool resize_in_place(const Place& place, std::size_t new_size, std::size_t align);
 
   struct Spot;
   [[nodiscard]] Spot spot_at(std::size_t offset);
   [[nodiscard]] Spot recent_spot(std::size_t within);
   template <typename Quickly, typename Slowly>
-  Status at_spot_of(void* block, Quickly quickly, Slowly slowly);
+  auto at_spot_of(void* block, Quickly quickly, Slowly slowly);
+  template <typename Quickly, typename Slowly>
+  auto at_block(const Spot& spot, Quickly quickly, Slowly slowly);
   template <typename Slowly>
   Status put_back(const Spot& spot, Slowly slowly);
   Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set);
@@ -209,14 +215,14 @@ class alignas(SlabFront) Heap {
 };
 
 [[gnu::always_inline]] inline void* Heap::allocate(std::size_t size, std::size_t align) {
-  const std::size_t last = size - 1;  // of a request for nothing, beyond every class
+  const std::size_t last = last_byte(size, align);
   if (last >= largest_class_) [[unlikely]]
     return allocate_kept(size, align);
-  SlabFront& front = fronts()[front_of_granule_[last >> granule_shift_]];
+  SlabFront& front = front_for(last);
   if (!front.serves(align)) [[unlikely]]
     return allocate_slowly(size, align);
   if (front.offered == 0) [[unlikely]]
-    return allocate_refilled(front, size, align);
+    return allocate_refilled(size, align, front);
   return front.hand_out();
 }
 
@@ -226,6 +232,10 @@ struct Heap::Spot {
   SlabFront* front;
   std::size_t within;  // bytes from the start of the set
 
+  // Whether a block of this layout would be one of the set's.
+  [[nodiscard]] bool has(std::size_t size, std::size_t align) const {
+    return front->fits(last_byte(size, align)) && front->serves(align);
+  }
   // Keeps the compiler from putting off the subtraction until registers are short.
   static std::size_t now(std::size_t value) {
     __asm__("" : "+r"(value));
@@ -233,10 +243,10 @@ struct Heap::Spot {
   }
 };
 
-/// The end of the fast path: a block in use, in a set of the region looked at. Otherwise nothing has changed, and `slowly` finds
-/// out why. What is called from here is called last, so that no register has to be saved.
-template <typename Slowly>
-[[gnu::always_inline]] inline Status Heap::put_back(const Spot& spot, Slowly slowly) {
+/// `quickly(index, used)` if the spot is the start of a block in use, for its index and the set's word; otherwise nothing has
+/// changed, and `slowly()` finds out why. What is called from here is called last, so that no register has to be saved.
+template <typename Quickly, typename Slowly>
+[[gnu::always_inline]] inline auto Heap::at_block(const Spot& spot, Quickly quickly, Slowly slowly) {
   // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
   const Quotient index = spot.front->reciprocal.divide(spot.within);
   if (!index.exact || index.value >= max_set_blocks) [[unlikely]]
@@ -244,13 +254,22 @@ template <typename Slowly>
   const std::uint64_t used = spot.set->word;
   if ((used >> index.value & 1) == 0) [[unlikely]]
     return slowly();
-  ++spot.front->deallocations;
-  const std::uint64_t left = used & ~(std::uint64_t{1} << index.value);
-  spot.set->word = left;
-  if (left != 0) [[likely]]
-    return Status::ok;
-  // An empty set stays current if no other is listed.
-  return spot.front->current == spot.set && spot.set->next == no_page ? Status::ok : settle(*spot.set);
+  return quickly(index.value, used);
+}
+
+/// The end of the fast path of both frees.
+template <typename Slowly>
+[[gnu::always_inline]] inline Status Heap::put_back(const Spot& spot, Slowly slowly) {
+  const auto quickly = [ =, this ](std::size_t index, std::uint64_t used) __attribute__((always_inline)) {
+    ++spot.front->deallocations;
+    const std::uint64_t left = used & ~(std::uint64_t{1} << index);
+    spot.set->word = left;
+    if (left != 0) [[likely]]
+      return Status::ok;
+    // An empty set stays current if no other is listed.
+    return spot.front->current == spot.set && spot.set->next == no_page ? Status::ok : settle(*spot.set);
+  };
+  return at_block(spot, quickly, slowly);
 }
 
 [[gnu::always_inline]] inline Heap::Spot Heap::spot_at(std::size_t offset) {
@@ -276,7 +295,7 @@ inline void Heap::look_first_in(Page& set, Address start, std::size_t block_byte
 
 /// `quickly(spot)` for the spot where a block is if it is anywhere in the region looked at; otherwise `slowly()`.
 template <typename Quickly, typename Slowly>
-[[gnu::always_inline]] inline Status Heap::at_spot_of(void* block, Quickly quickly, Slowly slowly) {
+[[gnu::always_inline]] inline auto Heap::at_spot_of(void* block, Quickly quickly, Slowly slowly) {
   const auto address = reinterpret_cast<Address>(block);
   const std::size_t within = address - recent_start_;
   if (within < recent_bytes_) return quickly(recent_spot(within));
@@ -290,7 +309,7 @@ template <typename Quickly, typename Slowly>
   if (size > largest_class_) [[unlikely]]
     return deallocate_large(block, size, align);
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.front->fits(size) || !spot.front->serves(align)) [[unlikely]]
+    if (!spot.has(size, align)) [[unlikely]]
       return deallocate_otherwise(block, size, align, *spot.set);
     return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
   };

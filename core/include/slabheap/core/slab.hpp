@@ -52,38 +52,43 @@ struct SetShape {
 
 /// What the fast paths touch of a slab: one cache line.
 struct alignas(64) SlabFront {
-  std::uint64_t offered = 0;                  // blocks of the current set to hand out, one bit each
-  Page* current = nullptr;                    // the current set
-  Address current_start = 0;                  // the address of its first block
-  std::size_t block_bytes = ~std::size_t{0};  // the largest request that routes here by size alone,
-  std::size_t size_span = 0;                  // and how far it is from there to the least
-  std::size_t alignment = 1;                  // of every block
-  Reciprocal reciprocal;                      // of block_bytes
+  std::uint64_t offered = 0;                      // blocks of the current set to hand out, one bit each
+  Page* current = nullptr;                        // the current set
+  Address current_start = 0;                      // the address of its first block
+  std::size_t least_last = ~std::size_t{0} >> 1;  // the least last byte of a request that routes here, of none: beyond all,
+  std::size_t last_span = 0;                      // and how far it is from there to that of the largest
+  std::uint32_t block_bytes = 0;
+  std::uint32_t alignment = 1;  // of every block
+  Reciprocal reciprocal;        // of block_bytes
   std::uint64_t deallocations = 0;
 
   bool operator==(const SlabFront&) const = default;
-  /// Whether a request of this alignment, if its size routes here, is served here: a power of two that every block honours.
+  /// Whether a request of this alignment, if it routes here, is served here: a power of two that every block honours.
   [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | alignment)) == 0; }
-  /// Whether a request of this size routes here by size alone.
-  [[nodiscard]] bool fits(std::size_t size) const { return block_bytes - size <= size_span; }
+  /// Whether a request with this last byte routes here.
+  [[nodiscard]] bool fits(std::size_t last) const { return last - least_last <= last_span; }
   /// The first of the blocks offered, of which there must be one.
   [[nodiscard]] void* hand_out();
 };
 static_assert(sizeof(SlabFront) == 64, "fronts are found by a shift");
+
+/// The last byte that a request wants if its size is rounded up to its alignment, a power of two: what it routes by. Of a request
+/// for nothing, beyond every class.
+[[nodiscard]] constexpr std::size_t last_byte(std::size_t size, std::size_t align) { return (size - 1) | (align - 1); }
 
 [[gnu::always_inline]] inline void* SlabFront::hand_out() {
   const std::uint64_t blocks = offered;
   const std::uint64_t left = blocks & (blocks - 1);
   offered = left;
   current->word |= blocks ^ left;
-  const auto within = static_cast<std::uint32_t>(std::countr_zero(blocks)) * static_cast<std::uint32_t>(block_bytes);
+  const auto within = static_cast<std::uint32_t>(std::countr_zero(blocks)) * block_bytes;
   return reinterpret_cast<void*>(current_start + within);
 }
 
 class Slab {
  public:
-  /// `smallest` is the least request that routes here by size alone.
-  Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t smallest, unsigned page_shift);
+  /// `below` is what blocks of the class below have, 0 if there is none.
+  Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t below, unsigned page_shift);
 
   /// Fits the sets that will be carved to a heap of the size that it has now; `set_blocks` is what they aim at, 0: snug.
   void reshape(const Regions& regions, std::size_t set_blocks);
@@ -102,7 +107,7 @@ class Slab {
 
   /// Whether the constructor and `reshape`, so called, left both slab and front like this. Follows nothing that it has not
   /// checked.
-  [[nodiscard]] bool is_as_made(const SlabFront& front, std::uint8_t index, std::size_t smallest, const Regions& regions,
+  [[nodiscard]] bool is_as_made(const SlabFront& front, std::uint8_t index, std::size_t below, const Regions& regions,
                                 std::size_t set_blocks) const;
   bool operator==(const Slab&) const = default;
 
