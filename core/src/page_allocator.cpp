@@ -5,7 +5,9 @@
 namespace slabheap {
 namespace {
 
-constexpr unsigned cache_share_shift = 2;  // the cache keeps at most a quarter of the heap's pages
+/// What the cache keeps at most of so many pages: three eighths. With what may be in use beside it that is seven eighths, so the
+/// layer seldom has to ask for it.
+constexpr std::uint64_t cache_share(std::uint64_t pages) { return (pages >> 2) + (pages >> 3); }
 
 }  // namespace
 
@@ -42,7 +44,7 @@ Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed&
 }
 
 std::uint32_t PageAllocator::cache_limit() const {
-  const std::uint64_t share = has_cache_ == 1 ? regions_.page_count() >> cache_share_shift : 0;
+  const std::uint64_t share = has_cache_ == 1 ? cache_share(regions_.page_count()) : 0;
   return share < max_region_pages ? static_cast<std::uint32_t>(share) : max_region_pages;
 }
 
