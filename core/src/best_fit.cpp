@@ -152,7 +152,7 @@ bool BestFit::holds(const Regions& regions, std::uint64_t count) const {
   std::uint64_t filed = 0;
   if (filled_rows_ >> row_count != 0) return false;
   for (unsigned row = 0; row < row_count; ++row) {
-    if ((filled_rows_ >> row & 1) != (filled_columns_[row] != 0)) return false;
+    if ((filled_rows_ >> row & 1) != (filled_columns_[row] != 0) || filled_columns_[row] >> splits != 0) return false;
     for (unsigned column = 0; column < splits; ++column) {
       const Regions::List& list = free_[row][column];
       if ((filled_columns_[row] >> column & 1) == static_cast<unsigned>(list.empty())) return false;

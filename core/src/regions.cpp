@@ -72,15 +72,15 @@ RegionPlan plan_pages_first(Span span, const MetadataNeed& need) {
   return {pages, static_cast<std::uint32_t>(count), metadata_for(count), need.bytes(count)};
 }
 
-/// The distances of most sets, so that they are copied and not counted.
-struct FirstDistances {
-  std::uint16_t values[64]{};
+/// The distances of every set, so that they are copied and not counted.
+struct Distances {
+  HeadDistance values[max_set_pages]{};
 
-  constexpr FirstDistances() {
-    for (std::uint16_t i = 0; i < 64; ++i) values[i] = i;
+  constexpr Distances() {
+    for (std::uint32_t i = 0; i < max_set_pages; ++i) values[i] = static_cast<HeadDistance>(i);
   }
 };
-constexpr FirstDistances first_distances;
+constexpr Distances distances_of_a_set;
 
 }  // namespace
 
@@ -91,7 +91,7 @@ void Region::lay_out(const Region* place, const MetadataNeed& need) {
   layer = reinterpret_cast<void*>(start);
   pages = reinterpret_cast<Page*>(arrays);
   previous = reinterpret_cast<PageNumber*>(pages + page_count);
-  head_distances = reinterpret_cast<std::uint16_t*>(previous + page_count);
+  head_distances = reinterpret_cast<HeadDistance*>(previous + page_count);
   zeroth_address = pages_start - (Address{first.value} << need.page_shift);
   zeroth_descriptor = arrays - Address{first.value} * sizeof(Page);
 }
@@ -109,10 +109,7 @@ void Region::touch(Run run) {
 }
 
 void Region::mark_distances(Run set) {
-  constexpr std::uint32_t known = sizeof(first_distances.values) / sizeof(std::uint16_t);
-  std::uint16_t* distances = head_distances + (set.first - first).count;
-  copy_bytes(distances, first_distances.values, (set.pages.count < known ? set.pages.count : known) * sizeof(std::uint16_t));
-  for (std::uint32_t i = known; i < set.pages.count; ++i) distances[i] = static_cast<std::uint16_t>(i);
+  copy_bytes(head_distances + (set.first - first).count, distances_of_a_set.values, set.pages.count * sizeof(HeadDistance));
 }
 
 std::size_t MetadataNeed::bytes(std::size_t page_count) const {
@@ -123,10 +120,6 @@ RegionPlan RegionPlan::make(Span span, const MetadataNeed& need) {
   const RegionPlan front = plan_metadata_first(span, need);
   const RegionPlan back = plan_pages_first(span, need);
   return back.page_count > front.page_count ? back : front;
-}
-
-Regions::Regions(unsigned page_shift) : page_shift_{page_shift} {
-  for (std::uint8_t& owner : chunk_owner_) owner = no_region;
 }
 
 Status Regions::add(Span span, const RegionPlan& plan, const MetadataNeed& need, bool is_zero, std::uint32_t tag) {
@@ -152,7 +145,7 @@ Status Regions::add(Span span, const RegionPlan& plan, const MetadataNeed& need,
   region->given = span;
   region->metadata_bytes = plan.metadata_bytes;
 
-  if (count_ == 1) table_ = new (reinterpret_cast<void*>(plan.metadata)) Table{{first_}, {}, 0};
+  if (count_ == 1) table_ = new (reinterpret_cast<void*>(plan.metadata)) Table{{first_}, {}, 0, {}};
   insert(region, place);
   page_count_ += plan.page_count;
   given_bytes_ += span.bytes;
@@ -160,7 +153,7 @@ Status Regions::add(Span span, const RegionPlan& plan, const MetadataNeed& need,
   return Status::ok;
 }
 
-/// Puts a region into its place in the order of addresses, and gives it the chunks of its numbers.
+/// Puts a region into its place in the order of addresses.
 void Regions::insert(Region* region, std::uint32_t place) {
   if (count_ == 0) {
     first_ = region;
@@ -168,16 +161,25 @@ void Regions::insert(Region* region, std::uint32_t place) {
     for (std::uint32_t i = count_; i > place; --i) table_->regions[i] = table_->regions[i - 1];
     table_->regions[place] = region;
   }
-  ++count_;
-  for (std::uint8_t& owner : chunk_owner_) owner = static_cast<std::uint8_t>(owner + (owner != no_region && owner >= place));
-  const std::uint32_t last_chunk = (region->end() - Pages{1}).value >> chunk_shift;
-  for (std::uint32_t chunk = region->first.value >> chunk_shift; chunk <= last_chunk; ++chunk) {
-    chunk_owner_[chunk] = static_cast<std::uint8_t>(place);
-  }
-  if (count_ > 1) note_orders();
+  if (++count_ == 1) return;
+  note_orders();
+  note_owners();
 }
 
-/// Fills in the table's bits, whose regions have other places now.
+Regions::Chunks Regions::chunks_of(const Region& region) {
+  return {region.first.value >> chunk_shift, (region.end() - Pages{1}).value >> chunk_shift};
+}
+
+/// Fills in whose each chunk of numbers is, as regions have other places now.
+void Regions::note_owners() {
+  for (std::uint8_t& owner : table_->chunk_owner) owner = no_region;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const Chunks chunks = chunks_of(by_address(i));
+    for (std::uint32_t chunk = chunks.first; chunk <= chunks.last; ++chunk) table_->chunk_owner[chunk] = static_cast<std::uint8_t>(i);
+  }
+}
+
+/// Fills in the table's bits, likewise.
 void Regions::note_orders() {
   table_->orders = 0;
   for (std::uint64_t& regions : table_->with_longest) regions = 0;
@@ -193,7 +195,7 @@ void Regions::set_longest_order(Region& region, std::uint8_t order) {
   const std::uint8_t before = region.longest_order;
   region.longest_order = order;
   if (count_ == 1 || order == before) return;
-  const std::uint64_t bit = std::uint64_t{1} << chunk_owner_[region.first.value >> chunk_shift];
+  const std::uint64_t bit = std::uint64_t{1} << table_->chunk_owner[region.first.value >> chunk_shift];
   if (before != no_order && (table_->with_longest[before] &= ~bit) == 0) table_->orders &= ~(std::uint32_t{1} << before);
   if (order == no_order) return;
   table_->with_longest[order] |= bit;
@@ -237,9 +239,12 @@ PageNumber Regions::number_for(Address pages, std::uint32_t page_count) const {
   const std::uint64_t offset = (pages >> page_shift_) & (congruence - 1);
   for (std::uint64_t start = 0; start + offset + page_count <= no_page.value; start += congruence) {
     const std::uint64_t first = start + offset;
+    const std::uint64_t first_chunk = first >> chunk_shift;
+    const std::uint64_t last_chunk = (first + page_count - 1) >> chunk_shift;
     bool is_free = true;
-    for (std::uint64_t chunk = first >> chunk_shift; chunk <= (first + page_count - 1) >> chunk_shift; ++chunk) {
-      is_free = is_free && chunk_owner_[chunk] == no_region;
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      const Chunks chunks = chunks_of(by_address(i));
+      is_free = is_free && (chunks.last < first_chunk || chunks.first > last_chunk);
     }
     if (is_free) return {static_cast<std::uint32_t>(first)};
   }
@@ -264,18 +269,18 @@ bool Regions::is_sound(const Region& region, const MetadataNeed& need) const {
 
 /// Whether each chunk of numbers is that of the region whose pages have them.
 bool Regions::numbers_are_owned() const {
+  if (count_ == 1) return true;
   std::uint8_t owners[chunk_count];
   for (std::uint8_t& owner : owners) owner = no_region;
   for (std::uint32_t i = 0; i < count_; ++i) {
-    const Region& region = by_address(i);
-    const std::uint32_t last = (region.end() - Pages{1}).value >> chunk_shift;
-    for (std::uint32_t chunk = region.first.value >> chunk_shift; chunk <= last; ++chunk) {
+    const Chunks chunks = chunks_of(by_address(i));
+    for (std::uint32_t chunk = chunks.first; chunk <= chunks.last; ++chunk) {
       if (owners[chunk] != no_region) return false;
       owners[chunk] = static_cast<std::uint8_t>(i);
     }
   }
   for (std::uint32_t chunk = 0; chunk < chunk_count; ++chunk) {
-    if (owners[chunk] != chunk_owner_[chunk]) return false;
+    if (owners[chunk] != table_->chunk_owner[chunk]) return false;
   }
   return true;
 }
@@ -323,7 +328,8 @@ Region* Regions::find(Address address) const {
 }
 
 bool Regions::has(PageNumber number) const {
-  const std::uint8_t owner = chunk_owner_[number.value >> chunk_shift];
+  if (table_ == nullptr) return first_->run().holds(number);
+  const std::uint8_t owner = table_->chunk_owner[number.value >> chunk_shift];
   return owner < count_ && by_address(owner).run().holds(number);
 }
 

@@ -3,7 +3,7 @@
 namespace slabheap {
 namespace {
 
-constexpr unsigned set_share_shift = 6;    // a set takes at most a 64th of the heap's pages, unless a block needs more
+constexpr unsigned set_share_shift = 7;    // a set takes at most a 128th of the heap's pages, unless a block needs more
 constexpr unsigned snug_share_shift = 11;  // and a snug set that is longer than it need be a 2048th,
 constexpr unsigned growth_shift = 2;       // and no more than a quarter of all that its slab ever carved
 constexpr std::uint32_t snug_pages = 8;    // the longest run that is looked at for a shorter tail
@@ -14,6 +14,8 @@ std::uint32_t pages_holding(std::size_t bytes, unsigned page_shift) {
   return static_cast<std::uint32_t>(((bytes - 1) >> page_shift) + 1);
 }
 
+std::uint32_t within_a_set(std::uint32_t pages) { return pages < max_set_pages ? pages : max_set_pages; }
+
 /// How long the sets of a class can be.
 struct Lengths {
   std::uint32_t shortest;  // holds a block
@@ -22,7 +24,7 @@ struct Lengths {
 
   Lengths(std::size_t block_bytes, std::size_t set_blocks, std::uint64_t heap, unsigned page_shift)
       : shortest{pages_holding(block_bytes, page_shift)},
-        full{pages_holding(set_blocks * block_bytes, page_shift)},
+        full{within_a_set(pages_holding(set_blocks * block_bytes, page_shift))},
         heap_pages{heap} {}
   /// Full, but no more than such a part of the heap, nor less than the shortest.
   [[nodiscard]] std::uint32_t at_most(unsigned share_shift) const {
@@ -62,7 +64,7 @@ SetShape first_with_small_tail(std::size_t block_bytes, std::uint32_t from, std:
 }  // namespace
 
 SetShape SetShape::fit(std::size_t block_bytes, Pages pages, unsigned page_shift) {
-  const std::size_t fitting = (std::size_t{pages.count} << page_shift) / block_bytes;
+  const std::size_t fitting = (std::size_t{within_a_set(pages.count)} << page_shift) / block_bytes;
   const std::size_t blocks = fitting < max_set_blocks ? fitting : max_set_blocks;
   if (blocks == 0) return {};
   const std::uint32_t page_count = pages_holding(blocks * block_bytes, page_shift);

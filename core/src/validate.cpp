@@ -93,7 +93,7 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   const std::uint64_t used = page.word;
   if ((used & ~all_blocks(page.block_count)) != 0) return false;
   const Address start = heap_.regions().address(region, run.first);
-  const std::uint16_t* distances = region.head_distances + (run.first - region.first).count;
+  const HeadDistance* distances = region.head_distances + (run.first - region.first).count;
   for (std::uint32_t i = 0; i < run.pages.count; ++i) {
     if (distances[i] != i) return false;
     const Page& inner = region.page(run.first + Pages{i});

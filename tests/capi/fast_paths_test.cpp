@@ -93,7 +93,7 @@ TEST_CASE("where the recent set was, only what is a block now is freed") {
     for (const Request request : {Request{32 * kib, 1}, {12 * kib, 1}, {1, 128}, {1, 512}, {1, 4096}}) {
       CAPTURE(request.size);
       CAPTURE(request.align);
-      TestHeap heap{4 * mib};
+      TestHeap heap{8 * mib};
       const std::vector<void*> blocks = allocate(heap, 64 + 1, 512);
       for (std::size_t i = 0; i < 64; ++i) REQUIRE(free_by(call, heap, blocks[i], 512) == HEAP_STATUS_OK);
       CHECK(heap.stats().slab_total_bytes == 32 * kib);  // the set is gone

@@ -137,10 +137,10 @@ class Victim {
     for (Word* word : words_between(reinterpret_cast<Word>(first.pages), own + first.metadata_bytes)) words_.push_back(word);
     for (const Word start : tables) {
       const Region& region = *heap_->regions().find(start);
-      if (start != reinterpret_cast<Word>(&region)) table_ = reinterpret_cast<unsigned char*>(start) + max_regions * sizeof(Word);
-      for (Word* word : words_between(start, start + region.metadata_bytes)) {
-        if (!regions.contains(*word)) words_.push_back(word);
-      }
+      const bool has_table = start != reinterpret_cast<Word>(&region);
+      const Word behind_pointers = start + (has_table ? max_regions * sizeof(Word) : 0);
+      if (has_table) table_ = reinterpret_cast<unsigned char*>(behind_pointers);
+      for (Word* word : words_between(behind_pointers, start + region.metadata_bytes)) words_.push_back(word);
     }
   }
 

@@ -21,7 +21,7 @@ TEST_CASE("either layer: the files notice every bit of theirs that is flipped") 
         bench.files()[at] ^= std::byte{1} << bit;
       }
     }
-    CHECK(unnoticed == (kind == PageLayerKind::buddy ? 0 : 16));  // two bytes of padding
+    CHECK(unnoticed == (kind == PageLayerKind::buddy ? 0 : 8));  // a byte of padding
     CHECK(bench.picture() == before);
   }
 }

@@ -26,16 +26,16 @@ std::vector<void*> allocate(CoreHeap& heap, std::size_t count, std::size_t size)
 }  // namespace
 
 TEST_CASE("a set has 64 blocks where the heap can spare them") {
-  CoreHeap heap{64 * 64};
+  CoreHeap heap{64 * 128};
   REQUIRE(heap->allocate(4096, 1) != nullptr);
-  CHECK(heap.picture() == "[4096: 1/64] [free 4032]");
+  CHECK(heap.picture() == "[4096: 1/64] [free 8128]");
 }
 
-TEST_CASE("a set takes no more than a 64th of the heap, nor less than one block") {
-  CoreHeap large{64 * 4};
+TEST_CASE("a set takes no more than a 128th of the heap, nor less than one block") {
+  CoreHeap large{128 * 4};
   REQUIRE(large->allocate(512, 1) != nullptr);
   REQUIRE(large->allocate(2048, 1) != nullptr);
-  CHECK(large.picture() == "[512: 1/32] [2048: 1/8] [free 248]");
+  CHECK(large.picture() == "[512: 1/32] [2048: 1/8] [free 504]");
   CoreHeap small{8};
   REQUIRE(small->allocate(4096, 1) != nullptr);
   REQUIRE(small->allocate(64, 1) != nullptr);
@@ -88,7 +88,7 @@ TEST_CASE("a current set that is empty goes back if another is listed, which tak
 
 TEST_CASE("a block of a class above its size's, for the sake of its alignment, is freed with its layout, whatever its set is") {
   CoreHeap heap{64, options(Preset::compact)};
-  const std::size_t index = 3;  // 32 bytes
+  const std::size_t index = 2;  // 32 bytes
   REQUIRE(heap->slab(index).block_bytes() == 32);
   std::vector<void*> blocks;
   for (std::size_t i = 0; i < 200; ++i) {
@@ -168,15 +168,17 @@ TEST_CASE("a set leaves at most a 16th of its run, or the least part that any le
     const std::size_t page = std::size_t{1} << page_shift;
     for (std::size_t block = 8; block <= 8192; block += block < 64 ? 1 : 12) {
       const SetShape shape = SetShape::full(block, max_set_blocks, 1 << 20, page_shift);
+      const auto held = [&](std::size_t pages) { return std::min(max_set_blocks, pages * page / block); };
       const auto part_left = [&](std::size_t pages) {
-        const std::size_t blocks = std::min(max_set_blocks, pages * page / block);
-        return static_cast<double>(pages * page - blocks * block) / static_cast<double>(pages * page);
+        return static_cast<double>(pages * page - held(pages) * block) / static_cast<double>(pages * page);
       };
-      REQUIRE(shape.blocks == std::min(max_set_blocks, shape.page_count * page / block));
+      REQUIRE(shape.blocks == held(shape.page_count));
       const std::size_t shortest = (block + page - 1) / page;
-      const std::size_t longest = (max_set_blocks * block + page - 1) / page;
+      const std::size_t longest = std::min<std::size_t>(max_set_pages, (max_set_blocks * block + page - 1) / page);
       if (part_left(shape.page_count) <= 1.0 / 16) {
-        for (std::size_t pages = shape.page_count + 1U; pages <= longest; ++pages) REQUIRE(part_left(pages) > 1.0 / 16);
+        for (std::size_t pages = shape.page_count + 1U; pages <= longest; ++pages) {
+          REQUIRE((held(pages) == shape.blocks || part_left(pages) > 1.0 / 16));
+        }
       } else {
         for (std::size_t pages = shortest; pages <= longest; ++pages) REQUIRE(part_left(shape.page_count) <= part_left(pages));
       }
@@ -186,7 +188,7 @@ TEST_CASE("a set leaves at most a 16th of its run, or the least part that any le
 
 TEST_CASE("a set of blocks that fill pages has as many as it aims at") {
   for (std::size_t block = 64; block <= 4096; block *= 2) {
-    const SetShape shape = SetShape::full(block, 64, 4096, 12);
+    const SetShape shape = SetShape::full(block, 64, 8192, 12);
     CHECK(shape.blocks == 64);
     CHECK(shape.page_count == block / 64);
     CHECK(SetShape::full(block, 64, 64, 12).page_count == 1);
@@ -199,7 +201,7 @@ TEST_CASE("a snug set is as short as a small tail lets it be, and longer in a he
   CHECK(SetShape::snug(1024, 65536, 10).page_count == 32);
   CHECK(SetShape::snug(1024, 1 << 20, 10).page_count == 64);
   CHECK(SetShape::snug(16, 1 << 20, 10).page_count == 1);  // 64 blocks fill a page
-  CHECK(SetShape::snug(4096, 64, 10).page_count == 4);     // a block needs more than a 64th
+  CHECK(SetShape::snug(4096, 64, 10).page_count == 4);     // a block needs more than a 128th
 }
 
 TEST_CASE("a snug set is a quarter of all that its slab has carved, from its least up to its most, which a full heap halves") {
@@ -240,11 +242,11 @@ TEST_CASE("the sets of the presets have these pages and blocks") {
   };
   const std::pair<std::uint64_t, std::string> expected[] = {
       {200,
-       "16:1x64 20:1x51 24:1x42 32:1x32 40:1x25 48:1x21 64:1x16 80:1x12 96:1x10 128:1x8 160:1x6 192:1x5 "
-       "256:1x4 320:1x3 384:2x5 512:1x2 640:2x3 768:3x4 896:3x3 1024:1x1 1280:3x2 1536:3x2 1792:2x1 "
+       "16:1x64 24:1x42 32:1x32 40:1x25 48:1x21 64:1x16 80:1x12 96:1x10 128:1x8 160:1x6 192:1x5 "
+       "256:1x4 320:1x3 384:1x2 512:1x2 640:1x1 768:1x1 896:1x1 1024:1x1 1280:2x1 1536:2x1 1792:2x1 "
        "2048:2x1 2560:3x1 3072:3x1 3584:4x1 4096:4x1 "},
       {1 << 10,
-       "16:1x64 20:1x51 24:1x42 32:1x32 40:1x25 48:1x21 64:1x16 80:1x12 96:1x10 128:1x8 160:1x6 192:1x5 "
+       "16:1x64 24:1x42 32:1x32 40:1x25 48:1x21 64:1x16 80:1x12 96:1x10 128:1x8 160:1x6 192:1x5 "
        "256:1x4 320:1x3 384:2x5 512:1x2 640:2x3 768:3x4 896:7x8 1024:1x1 1280:4x3 1536:3x2 1792:7x4 "
        "2048:2x1 2560:5x2 3072:3x1 3584:7x2 4096:4x1 "},
       {1 << 16,
@@ -266,14 +268,14 @@ TEST_CASE("the sets of the presets have these pages and blocks") {
 }
 
 TEST_CASE("of lengths that all leave much, the one that leaves least of itself is taken, and the longest of several such") {
-  const SetShape shape = SetShape::full(1400, 64, 192, 10);  // up to three pages: 648 of 2048 bytes, or 272 of 3072
+  const SetShape shape = SetShape::full(1400, 64, 384, 10);  // up to three pages: 648 of 2048 bytes, or 272 of 3072
   CHECK(shape.page_count == 3);
   CHECK(shape.blocks == 2);
-  const SetShape longer = SetShape::full(1100, 64, 192, 10);  // 948 of 2048 bytes, or 872 of 3072
+  const SetShape longer = SetShape::full(1100, 64, 384, 10);  // 948 of 2048 bytes, or 872 of 3072
   CHECK(longer.page_count == 3);
-  const SetShape shorter = SetShape::full(1900, 64, 192, 10);  // 148 of 2048 bytes, or 1172 of 3072
+  const SetShape shorter = SetShape::full(1900, 64, 384, 10);  // 148 of 2048 bytes, or 1172 of 3072
   CHECK(shorter.page_count == 2);
-  const SetShape tied = SetShape::full(1400, 64, 384, 10);  // 544 of 6144 bytes are as much of them as 272 of 3072
+  const SetShape tied = SetShape::full(1400, 64, 768, 10);  // 544 of 6144 bytes are as much of them as 272 of 3072
   CHECK(tied.page_count == 6);
   CHECK(tied.blocks == 4);
 }
@@ -386,10 +388,14 @@ TEST_CASE("what follows the last block of a set is no block, even where it would
   }
 }
 
-TEST_CASE("a heap of the smallest pages serves a set of hundreds of them") {
-  CoreHeap heap{64 * 512, options(Preset::classic, 512)};
+TEST_CASE("a set has no more than 256 pages") {
+  CHECK(SetShape::full(4096, 64, 1 << 20, 9) == SetShape{256, 32});
+  CHECK(SetShape::fit(4096, {10000}, 9) == SetShape{256, 32});
+  CHECK(SetShape::full(65536, 64, 1 << 20, 9) == SetShape{256, 2});
+  CHECK(SetShape::full(4096, 64, 1 << 20, 10) == SetShape{256, 64});
+  CoreHeap heap{128 * 512, options(Preset::classic, 512)};
   const std::vector<void*> blocks = allocate(heap, 64, 4096);
-  CHECK(heap->slab(6).set_count() == 1);
+  CHECK(heap->slab(6).set_count() == 2);
   CHECK(heap->slab(6).pages() == Pages{512});
   for (void* block : blocks) CHECK(heap->deallocate(block, 4096, 512) == Status::ok);
   CHECK(heap->validate());

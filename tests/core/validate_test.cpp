@@ -102,7 +102,7 @@ TEST_CASE("validate is content with as many classes as there can be, and a run t
 }
 
 TEST_CASE("validate notices damage to the distances of a set's pages") {
-  CoreHeap heap{4096};
+  CoreHeap heap{8192};
   REQUIRE(heap->allocate(4096, 1) != nullptr);
   for (std::uint32_t i = 0; i < 64; ++i) {
     ++region_of(heap).head_distances[i];

@@ -32,8 +32,8 @@ class BestFit {
   [[nodiscard]] bool holds(const Regions& regions, std::uint64_t count) const;
 
  private:
-  // Lengths below 16 have a bin each; above, each doubling is cut into 8 bins.
-  static constexpr unsigned split_shift = 3;
+  // Lengths below 8 have a bin each; above, each doubling is cut into 4 bins.
+  static constexpr unsigned split_shift = 2;
   static constexpr unsigned splits = 1U << split_shift;
   static constexpr unsigned row_count = 32 - split_shift + 1;
   static constexpr unsigned looks = 8;  // how many runs of a bin of mixed lengths are compared

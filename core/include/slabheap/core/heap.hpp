@@ -194,7 +194,7 @@ class alignas(SlabFront) Heap {
   Address view_start_ = 0;
   std::size_t view_bytes_ = 0;
   Page* view_pages_ = nullptr;
-  std::uint16_t* view_head_distances_ = nullptr;
+  HeadDistance* view_head_distances_ = nullptr;
   std::size_t largest_class_ = 0;
   Address recent_start_ = 0;
   Page* recent_set_ = nullptr;

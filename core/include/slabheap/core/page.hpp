@@ -42,7 +42,11 @@ inline constexpr std::uint8_t given_back = 1;
 /// Marks a kept run that was a large block last, whose hints are where the next one wants them.
 inline constexpr std::uint8_t has_hints = 1;
 
+/// How many pages a page of a set lies behind the head.
+using HeadDistance = std::uint8_t;
+inline constexpr std::uint32_t max_set_pages = 256;
+
 /// Bytes of metadata that a page costs: its descriptor, its distance from a set's head, its backward link.
-inline constexpr std::size_t metadata_per_page = sizeof(Page) + sizeof(std::uint16_t) + sizeof(PageNumber);
+inline constexpr std::size_t metadata_per_page = sizeof(Page) + sizeof(HeadDistance) + sizeof(PageNumber);
 
 }  // namespace slabheap

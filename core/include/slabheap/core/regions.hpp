@@ -48,7 +48,7 @@ struct Region {
   Address pages_start;  ///< address of the first page
   std::size_t pages_bytes;
   Page* pages;                    ///< a descriptor for each page
-  std::uint16_t* head_distances;  ///< pages back to the head of the set that holds the page; a hint where no set does
+  HeadDistance* head_distances;   ///< pages back to the head of the set that holds the page; a hint where no set does
 
   // Where page 0 and its descriptor would be, so that a number is all it takes to find a page. They may lie outside of all
   // memory.
@@ -97,7 +97,7 @@ class Regions {
     [[nodiscard]] bool empty() const { return first == no_page; }
   };
 
-  explicit Regions(unsigned page_shift);
+  explicit Regions(unsigned page_shift) : page_shift_{page_shift} {}
 
   /// Bytes in front of the metadata of the next region that the table of several regions takes: of the second's.
   [[nodiscard]] std::size_t table_bytes() const { return count_ == 1 ? sizeof(Table) : 0; }
@@ -114,7 +114,7 @@ class Regions {
   [[nodiscard]] Region* find(Address address) const;
   /// The region of a page that exists. Constant time.
   [[nodiscard]] Region& of(PageNumber number) const {
-    return table_ == nullptr ? *first_ : *table_->regions[chunk_owner_[number.value >> chunk_shift]];
+    return table_ == nullptr ? *first_ : *table_->regions[table_->chunk_owner[number.value >> chunk_shift]];
   }
   /// Whether there is such a page; for numbers that may come from damaged metadata.
   [[nodiscard]] bool has(PageNumber number) const;
@@ -182,18 +182,26 @@ class Regions {
     Region* regions[max_regions];             // ascending by address
     std::uint64_t with_longest[order_count];  // of each order, a bit for each region whose longest it is
     std::uint32_t orders;                     // bit k: with_longest[k] is not zero
+    std::uint8_t chunk_owner[chunk_count];    // indices by address, or no_region
+  };
+
+  /// The chunks that the numbers of a region lie in: from the first to the last.
+  struct Chunks {
+    std::uint32_t first;
+    std::uint32_t last;
   };
 
   [[nodiscard]] static std::uint64_t congruence_of(std::uint32_t page_count);
   [[nodiscard]] PageNumber number_for(Address pages, std::uint32_t page_count) const;
   [[nodiscard]] bool is_sound(const Region& region, const MetadataNeed& need) const;
   [[nodiscard]] bool numbers_are_owned() const;
+  [[nodiscard]] static Chunks chunks_of(const Region& region);
   void insert(Region* region, std::uint32_t place);
   void note_orders();
+  void note_owners();
 
-  Region* first_ = nullptr;                // the only region, as long as there is one
-  Table* table_ = nullptr;                 // null as long as there is one region
-  std::uint8_t chunk_owner_[chunk_count];  // indices by address, or no_region
+  Region* first_ = nullptr;  // the only region, as long as there is one
+  Table* table_ = nullptr;   // null as long as there is one region
   std::uint32_t count_ = 0;
   unsigned page_shift_;
   std::uint64_t page_count_ = 0;

@@ -33,10 +33,10 @@ struct SetShape {
   bool operator==(const SetShape&) const = default;
   [[nodiscard]] Pages pages() const { return {page_count}; }
 
-  /// As many blocks as fit into so many pages, at most 64, in as few pages as hold them. No block fits: no blocks.
+  /// As many blocks as fit into so many pages, 256 at most, up to 64, in as few pages as hold them. No block fits: no blocks.
   [[nodiscard]] static SetShape fit(std::size_t block_bytes, Pages pages, unsigned page_shift);
   /// The shape that the sets of a class aim at in a heap of so many pages: of `set_blocks` blocks. A set takes no more than a
-  /// 64th of the heap, unless a block needs more.
+  /// 128th of the heap, unless a block needs more.
   [[nodiscard]] static SetShape full(std::size_t block_bytes, std::size_t set_blocks, std::uint64_t heap_pages,
                                      unsigned page_shift);
   /// The shortest whose tail is small, of those that are not much longer than a block.
