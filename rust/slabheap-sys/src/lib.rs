@@ -119,10 +119,10 @@ pub enum HeapInvalidFree {
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeapFreedRuns {
-    /// While less than half of the heap is in use, runs of up to 64 pages are kept by their length for the next request of as many, a
-    /// quarter of the heap and 512 runs at the most. They are free to every figure and every walk, and are all merged at once before a
-    /// request fails, or when a run is cut that is not kept while more than half of the heap is in use: one call then takes up to 512
-    /// merges more than any other.
+    /// While less than half of the heap is in use, runs of up to 64 pages are kept by their length for the next request of as many,
+    /// three eighths of the heap and 512 runs at the most. They are free to every figure and every walk, and are all merged at once
+    /// before a request fails, or when a run is cut that is not kept while more than half of the heap is in use: one call then takes
+    /// up to 512 merges more than any other.
     Kept = 0,
     /// It is merged with its free neighbours at once: no call takes more steps than another of its kind.
     Merged = 1,
@@ -163,8 +163,8 @@ pub struct HeapOptions {
     /// How many, at most HEAP_MAX_CLASSES.
     pub class_count: usize,
     /// The blocks that a set aims at, 1 to HEAP_MAX_SET_BLOCKS. It has as many as fit into the pages that these need, or less where fewer
-    /// pages leave less unused. A set takes no more than a 64th of the heap, unless one block needs more, and no more than the
-    /// longest free run.
+    /// pages leave less unused. A set takes no more than a 128th of the heap, unless one block needs more, nor more than 256 pages or
+    /// the longest free run.
     pub set_blocks: usize,
     /// Bytes of a page: a power of two, HEAP_MIN_PAGE_BYTES to HEAP_MAX_PAGE_BYTES.
     pub page_bytes: usize,
