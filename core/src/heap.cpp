@@ -181,16 +181,17 @@ void* Heap::allocate_again(std::size_t size, std::size_t align) {
 void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   const std::size_t count = ((size - 1) >> page_shift_) + 1;
   const bool is_page_aligned = ((align - 1) & (align | (std::size_t{1} << page_shift_))) == 0;
-  if (!is_page_aligned || size == 0 || !pages_.cache().has(count)) [[unlikely]]
+  if (!is_page_aligned || size == 0) [[unlikely]]
     return allocate_slowly(size, align);
-  return reinterpret_cast<void*>(large_.take_kept(pages_, {static_cast<std::uint32_t>(count)}));
+  const Address block = large_.take_kept(pages_, count);
+  return block != 0 ? reinterpret_cast<void*>(block) : allocate_slowly(size, align);
 }
 
 /// By a front that has nothing left to offer.
 void* Heap::allocate_refilled(std::size_t size, std::size_t align, SlabFront& front) {
   const auto index = static_cast<std::size_t>(&front - fronts()) - 1;
   if (!slabs()[index].refill(pages_)) return allocate_again(size, align);
-  if (front.current_start - view_start_ < view_bytes_) look_first_in(*front.current, front.current_start, front.block_bytes);
+  if (front.current_start - view_start_ < view_bytes_) look_first_in(*front.current, front.current_start);
   return front.hand_out();
 }
 

@@ -60,31 +60,34 @@ std::size_t Heap::block_size(const void* block) const {
 
 /// The region that frees are looked for in first.
 void Heap::look_at(Region& region) {
-  view_ = &region;
   view_start_ = region.pages_start;
   view_bytes_ = region.pages_bytes;
   view_pages_ = region.pages;
   view_head_distances_ = region.head_distances;
-  recent_bytes_ = 0;
+  view_first_ = region.first;
+  pages_.recent() = {};
 }
 
 bool Heap::looks_at_a_region() const {
   for (std::uint32_t i = 0; i < regions().count(); ++i) {
     const Region& region = regions().by_address(i);
-    if (view_ != &region) continue;
-    return view_start_ == region.pages_start && view_bytes_ == region.pages_bytes && view_pages_ == region.pages &&
-           view_head_distances_ == region.head_distances && recent_leads_into(region);
+    if (view_start_ != region.pages_start) continue;
+    return view_bytes_ == region.pages_bytes && view_pages_ == region.pages && view_head_distances_ == region.head_distances &&
+           view_first_ == region.first && is_recent_in(region);
   }
   return false;
 }
 
-/// Whether the recent set, which may be none any more, is, or was, in the region.
-bool Heap::recent_leads_into(const Region& region) const {
-  if (recent_bytes_ == 0) return true;
-  const std::size_t offset = recent_start_ - region.pages_start;
+/// Whether the recent set, if there is one, is a set of the region that has a front.
+bool Heap::is_recent_in(const Region& region) const {
+  const RecentSet& recent = pages_.recent();
+  if (recent.bytes == 0) return true;
+  const std::size_t offset = recent.start - region.pages_start;
   const std::size_t page = offset >> page_shift_;
-  return offset < region.pages_bytes && recent_bytes_ <= region.pages_bytes - offset && page << page_shift_ == offset &&
-         recent_set_ == region.pages + page;
+  if (offset >= region.pages_bytes || page << page_shift_ != offset || recent.set != region.pages + page) return false;
+  const Page& set = *recent.set;
+  if (set.kind != PageKind::set || set.front == no_front || set.front > class_count_) return false;
+  return recent.front == &fronts()[set.front] && recent.bytes == std::size_t{set.block_count} * recent.front->block_bytes;
 }
 
 Status Heap::refuse(const void* block, Status status) {
@@ -96,17 +99,17 @@ Status Heap::refuse(const void* block, Status status) {
 /// Of a set of the region looked at.
 Status Heap::settle(const Page& set) {
   const auto page = static_cast<std::uint32_t>(&set - view_pages_);
-  slabs()[set.class_index].settle(pages_, view_->first + Pages{page});
+  slabs()[set.class_index].settle(pages_, view_first_ + Pages{page});
   return Status::ok;
 }
 
 Status Heap::free_at(const Place& place) {
-  if (place.region != view_) look_at(*place.region);
+  if (place.region->pages_start != view_start_) look_at(*place.region);
   if (place.slab == nullptr) {
     large_.give(pages_, place.head, place.region->page(place.head));
   } else {
-    look_first_in(place.region->page(place.head), regions().address(*place.region, place.head), place.slab->block_bytes());
     place.slab->put(pages_, place.head, place.block);
+    look_first_in(place.region->page(place.head), regions().address(*place.region, place.head));
   }
   return Status::ok;
 }
@@ -120,7 +123,7 @@ Status Heap::free_at(const Place& place) {
 }
 
 [[gnu::always_inline]] inline Status Heap::free_large(std::size_t page) {
-  large_.give(pages_, view_->first + Pages{static_cast<std::uint32_t>(page)}, view_pages_[page]);
+  large_.give(pages_, view_first_ + Pages{static_cast<std::uint32_t>(page)}, view_pages_[page]);
   return Status::ok;
 }
 
@@ -173,8 +176,8 @@ bool Heap::free_in_set(Page& set, Address address) {
   const Address start = view_start_ + (std::size_t{page} << page_shift_);
   const Quotient index = slab.front().reciprocal.divide(address - start);
   if (!index.exact || index.value >= max_set_blocks || (set.word >> index.value & 1) == 0) return false;
-  look_first_in(set, start, slab.block_bytes());
-  slab.put(pages_, view_->first + Pages{page}, index.value);
+  slab.put(pages_, view_first_ + Pages{page}, index.value);
+  look_first_in(set, start);
   return true;
 }
 
@@ -218,7 +221,7 @@ void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::si
     const auto resized = [=, this](std::size_t, std::uint64_t) { return stays ? block : move(block, size, align, new_size); };
     return at_block(spot, resized, slowly);
   };
-  return at_spot_of(block, quickly, slowly);
+  return in_recent_set(block, quickly, [ =, this ]() __attribute__((always_inline)) { return in_view(block, quickly, slowly); });
 }
 
 void* Heap::reallocate_slowly(void* block, std::size_t size, std::size_t align, std::size_t new_size) {

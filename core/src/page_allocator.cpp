@@ -38,7 +38,6 @@ Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed&
     layer.give(regions_, region.run());
   });
   empty_cache();
-  half_pages_ = half_of_all();
   cache_.set_limit(cache_limit());
   return Status::ok;
 }
@@ -56,7 +55,7 @@ bool PageAllocator::is_as_made(Address heap, std::size_t own_bytes, unsigned pag
     for (std::uint32_t i = 0; i < regions_.count(); ++i) {
       if (!layer.has_begun(regions_.by_address(i))) return false;
     }
-    return half_pages_ == half_of_all() && cache_.is_for(cache_limit(), kind_ == PageLayerKind::buddy);
+    return cache_.is_for(cache_limit(), kind_ == PageLayerKind::buddy);
   });
 }
 
@@ -106,11 +105,12 @@ bool PageAllocator::take_at(Run run) {
 }
 
 /// Of a full cache, another run makes room for this one.
-void PageAllocator::give_to_layer(Run run) {
+void PageAllocator::give_to_layer(PageNumber first, Pages pages) {
+  const Run run{first, pages};
   with_layer(*this, [&](auto& layer) {
     if (is_roomy() && !cache_.empty() && cache_.is_too_full_for(run.pages)) {
       layer.give(regions_, cache_.give_up_one(regions_));
-      if (cache_.keep(run, regions_.page(run.first))) return;
+      if (cache_.keep(first, pages, regions_.page(first))) return;
     }
     layer.give(regions_, run);
   });

@@ -157,6 +157,7 @@ void Slab::leave_current(PageAllocator& pages) {
   Page& page = *front_->current;
   if (page.word == all_blocks(page.block_count)) {
     page.front = no_front;
+    pages.recent().forget(page);
   } else {
     list(pages, set);
   }
@@ -265,7 +266,8 @@ void Slab::release(PageAllocator& pages, PageNumber set) {
   page.block_count = 0;
   page.front = no_front;
   page.class_index = 0;
-  pages.give(run, page);
+  pages.recent().forget(page);
+  pages.give(run.first, run.pages, page);
 }
 
 void Slab::put(PageAllocator& pages, PageNumber set, std::size_t block) {

@@ -22,7 +22,7 @@ namespace {
 
 using Word = std::uintptr_t;
 
-constexpr std::size_t region_bytes = std::size_t{1} << 20;
+constexpr std::size_t region_bytes = std::size_t{3} << 19;  // enough for sets that are longer than they need be
 
 std::size_t round_to_os_page(std::size_t value) { return value & ~(static_cast<std::size_t>(getpagesize()) - 1); }
 
@@ -231,7 +231,7 @@ TEST_CASE("validate answers whatever stands in any word of the metadata, and loo
   });
   CHECK(tried > 0);
   // The rest are hints, counters, and what descriptors inside of runs hold.
-  CHECK(6 * noticed > tried);
+  CHECK(7 * noticed > tried);
   slabheap::test::add_figure("overwritten_words", tried);
 }
 
@@ -357,9 +357,9 @@ TEST_CASE("validate notices most bits that are flipped in front of the descripto
   CHECK(10 * noticed > 7 * tried);
 }
 
-TEST_CASE("validate notices a heap that begins, or looks, elsewhere than at a region of its own") {
+TEST_CASE("validate notices a heap that begins elsewhere than at a region of its own") {
   attack_all([](Victim& victim) {
-    REQUIRE(victim.links().size() == 2);
+    REQUIRE(victim.links().size() == 1);
     for (Word* link : victim.links()) {
       const Word before = *link;
       for (const Word value : {Word{0}, before + 64, before - 64, reinterpret_cast<Word>(&*victim)}) {

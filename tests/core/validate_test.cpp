@@ -162,32 +162,37 @@ TEST_CASE("validate notices any bit that is flipped of where the recent set is")
   const Regions& regions = heap->regions();
   const PageNumber set = heap->slab(3).current();
   const Address start = regions.address(set);
-  const auto bytes = std::uint32_t{regions.page(set).block_count} * 512;
-  const std::size_t left = regions.first()->pages_start + regions.first()->pages_bytes - start;
-  REQUIRE(bytes < left);
+  RecentSet& recent = const_cast<PageAllocator&>(heap->pages()).recent();
+  CHECK(recent == RecentSet{start, &region_of(heap).page(set), recent.front, std::size_t{regions.page(set).block_count} * 512});
+  CHECK(recent.front == &heap->slab(3).front());
+  for (std::size_t at = 0; at < sizeof recent; ++at) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      auto& byte = reinterpret_cast<unsigned char*>(&recent)[at];
+      byte = static_cast<unsigned char>(byte ^ 1U << bit);
+      CHECK(heap->validate() == (recent.bytes == 0));  // then there is none
+      byte = static_cast<unsigned char>(byte ^ 1U << bit);
+    }
+  }
+  CHECK(heap->validate());
+}
 
-  // The one place in the heap itself that has such a value.
-  auto* const own = reinterpret_cast<unsigned char*>(const_cast<slabheap::Heap*>(&*heap.operator->()));
-  const auto place_of = [&](auto value) {
-    std::vector<unsigned char*> places;
-    for (std::size_t at = 0; at < sizeof(slabheap::Heap); at += sizeof value) {
-      if (std::memcmp(own + at, &value, sizeof value) == 0) places.push_back(own + at);
-    }
-    REQUIRE(places.size() == 1);
-    return places[0];
-  };
-  const auto flip_all = [&](unsigned char* place, auto value, auto holds) {
-    for (unsigned bit = 0; bit < 8 * sizeof value; ++bit) {
-      const auto other = static_cast<decltype(value)>(value ^ decltype(value){1} << bit);
-      std::memcpy(place, &other, sizeof other);
-      CHECK(heap->validate() == holds(other));
-    }
-    std::memcpy(place, &value, sizeof value);
-    CHECK(heap->validate());
-  };
-  const auto never = [](auto) { return false; };
-  flip_all(place_of(start), start, never);
-  flip_all(place_of(reinterpret_cast<Address>(&regions.page(set))), reinterpret_cast<Address>(&regions.page(set)), never);
-  // How long it was is a hint, as long as that ends with the region.
-  flip_all(place_of(bytes), bytes, [&](std::uint32_t other) { return other <= left; });
+TEST_CASE("validate notices a recent set that is none, or has no front") {
+  CoreHeap heap{256};
+  REQUIRE(heap->allocate(4096, 1) != nullptr);
+  REQUIRE(heap->allocate(512, 1) != nullptr);
+  const RecentSet before = heap->pages().recent();
+  RecentSet& recent = const_cast<PageAllocator&>(heap->pages()).recent();
+  const PageNumber full = heap->slab(6).current();
+  const Region& region = region_of(heap);
+  recent = {heap->regions().address(full), &region.page(full), const_cast<SlabFront*>(&heap->slab(6).front()), 0};
+  recent.bytes = std::size_t{region.page(full).block_count} * 4096;
+  CHECK(heap->validate());  // any set will do
+  for (int i = 1; i < region.page(full).block_count; ++i) REQUIRE(heap->allocate(4096, 1) != nullptr);
+  REQUIRE(heap->allocate(4096, 1) != nullptr);  // of another set: this one is full and has no front
+  recent = {heap->regions().address(full), &region.page(full), recent.front, std::size_t{region.page(full).block_count} * 4096};
+  CHECK_FALSE(heap->validate());
+  recent.bytes = 0;
+  CHECK(heap->validate());
+  recent = before;
+  CHECK(heap->validate());
 }

@@ -153,9 +153,10 @@ class alignas(SlabFront) Heap {
 
   struct Spot;
   [[nodiscard]] Spot spot_at(std::size_t offset);
-  [[nodiscard]] Spot recent_spot(std::size_t within);
+  template <typename Quickly, typename Elsewhere>
+  auto in_recent_set(void* block, Quickly quickly, Elsewhere elsewhere);
   template <typename Quickly, typename Slowly>
-  auto at_spot_of(void* block, Quickly quickly, Slowly slowly);
+  auto in_view(void* block, Quickly quickly, Slowly slowly);
   template <typename Quickly, typename Slowly>
   auto at_block(const Spot& spot, Quickly quickly, Slowly slowly);
   template <typename Slowly>
@@ -173,9 +174,9 @@ class alignas(SlabFront) Heap {
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
   void look_at(Region& region);
-  void look_first_in(Page& set, Address start, std::size_t block_bytes);
+  void look_first_in(Page& set, Address start);
   [[nodiscard]] bool looks_at_a_region() const;
-  [[nodiscard]] bool recent_leads_into(const Region& region) const;
+  [[nodiscard]] bool is_recent_in(const Region& region) const;
 
   [[nodiscard]] Place place_of(Address address) const;
   [[nodiscard]] Place place_in_set(Region& region, PageNumber head, Address address) const;
@@ -189,23 +190,19 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] Run run_at(const Region& region, PageNumber head) const;
   [[nodiscard]] RunView view_of(const Region& region, PageNumber head) const;
 
-  // What the fast paths read: of the region that the last slow free led to; of the recent set, the one there that an allocation
-  // last refilled from or a free last found the longer way, which may be none any more; and for routing.
+  // What the fast paths read: of the region that the last slow free led to, and for routing.
   Address view_start_ = 0;
   std::size_t view_bytes_ = 0;
   Page* view_pages_ = nullptr;
   HeadDistance* view_head_distances_ = nullptr;
   std::size_t largest_class_ = 0;
-  Address recent_start_ = 0;
-  Page* recent_set_ = nullptr;
-  std::uint32_t recent_bytes_ = 0;  // that its blocks take; 0: there is none
+  PageNumber view_first_;
   std::uint8_t granule_shift_ = 0;
   std::uint8_t page_shift_;
   std::uint8_t class_count_;
   std::uint8_t set_blocks_;                         // that a set aims at; 0: snug
   const std::uint8_t* front_of_granule_ = nullptr;  // by (size - 1) >> granule_shift_
 
-  Region* view_ = nullptr;
   PageAllocator pages_;
   LargeBlocks large_;
   std::uint64_t failed_allocations_ = 0;
@@ -231,6 +228,7 @@ struct Heap::Spot {
   Page* set;
   SlabFront* front;
   std::size_t within;  // bytes from the start of the set
+  bool is_in_set;      // whether it lies in the blocks of the set for certain
 
   // Whether a block of this layout would be one of the set's.
   [[nodiscard]] bool has(std::size_t size, std::size_t align) const {
@@ -248,8 +246,8 @@ struct Heap::Spot {
 template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline auto Heap::at_block(const Spot& spot, Quickly quickly, Slowly slowly) {
   // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
-  const Quotient index = spot.front->reciprocal.divide(spot.within);
-  if (!index.exact || index.value >= max_set_blocks) [[unlikely]]
+  const Quotient index = spot.front->reciprocal.divide(Spot::now(spot.within));
+  if (!index.exact || (!spot.is_in_set && index.value >= max_set_blocks)) [[unlikely]]
     return slowly();
   const std::uint64_t used = spot.set->word;
   if ((used >> index.value & 1) == 0) [[unlikely]]
@@ -276,51 +274,52 @@ template <typename Slowly>
   std::size_t page = offset >> page_shift_;
   page -= view_head_distances_[page];
   Page& set = view_pages_[page];
-  return {&set, &fronts()[set.front], Spot::now(offset - (page << page_shift_))};
+  return {&set, &fronts()[set.front], offset - (page << page_shift_), false};
 }
 
-/// Makes this set, of the region looked at, the recent one, in which frees look for their block first; `start` is that of its
-/// first block.
-inline void Heap::look_first_in(Page& set, Address start, std::size_t block_bytes) {
-  recent_set_ = &set;
-  recent_start_ = start;
-  recent_bytes_ = static_cast<std::uint32_t>(set.block_count * block_bytes);
+/// Makes this set, of the region looked at, the recent one, if it has a front; `start` is that of its first block.
+inline void Heap::look_first_in(Page& set, Address start) {
+  SlabFront& front = fronts()[set.front];
+  pages_.recent() = {start, &set, &front, std::size_t{set.block_count} * front.block_bytes};
 }
 
-/// In the recent set. If it is none any more, its head has no front; if another stands there now, longer or shorter, that begins
-/// where it did.
-[[gnu::always_inline]] inline Heap::Spot Heap::recent_spot(std::size_t within) {
-  return {recent_set_, &fronts()[recent_set_->front], within};
+/// `quickly(spot)` if a block may be in the recent set, for where it is then; otherwise `elsewhere()`.
+template <typename Quickly, typename Elsewhere>
+[[gnu::always_inline]] inline auto Heap::in_recent_set(void* block, Quickly quickly, Elsewhere elsewhere) {
+  const RecentSet& recent = pages_.recent();
+  const std::size_t within = reinterpret_cast<Address>(block) - recent.start;
+  if (within < recent.bytes) return quickly(Spot{recent.set, recent.front, within, true});
+  return elsewhere();
 }
 
 /// `quickly(spot)` for the spot where a block is if it is anywhere in the region looked at; otherwise `slowly()`.
 template <typename Quickly, typename Slowly>
-[[gnu::always_inline]] inline auto Heap::at_spot_of(void* block, Quickly quickly, Slowly slowly) {
-  const auto address = reinterpret_cast<Address>(block);
-  const std::size_t within = address - recent_start_;
-  if (within < recent_bytes_) return quickly(recent_spot(within));
-  const std::size_t offset = address - view_start_;
+[[gnu::always_inline]] inline auto Heap::in_view(void* block, Quickly quickly, Slowly slowly) {
+  const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
   if (offset >= view_bytes_) [[unlikely]]
     return slowly();
   return quickly(spot_at(offset));
 }
 
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
-  if (size > largest_class_) [[unlikely]]
-    return deallocate_large(block, size, align);
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
     if (!spot.has(size, align)) [[unlikely]]
       return deallocate_otherwise(block, size, align, *spot.set);
     return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
   };
-  return at_spot_of(block, quickly, [=, this] { return deallocate_slowly(block, size, align); });
+  return in_recent_set(block, quickly, [ =, this ]() __attribute__((always_inline)) {
+    if (size > largest_class_) [[unlikely]]
+      return deallocate_large(block, size, align);
+    return in_view(block, quickly, [=, this] { return deallocate_slowly(block, size, align); });
+  });
 }
 
 [[gnu::always_inline]] inline Status Heap::free(void* block) {
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
     return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
   };
-  return at_spot_of(block, quickly, [=, this] { return free_slowly(block); });
+  const auto slowly = [=, this] { return free_slowly(block); };
+  return in_recent_set(block, quickly, [ =, this ]() __attribute__((always_inline)) { return in_view(block, quickly, slowly); });
 }
 
 template <typename Visitor>

@@ -16,8 +16,9 @@ class LargeBlocks {
  public:
   /// The head of a new block, or `no_page`.
   [[nodiscard]] PageNumber take(PageAllocator& pages, Pages count, Pages alignment);
-  /// A new block of a run that the cache of the pages has: its address.
-  [[nodiscard]] Address take_kept(PageAllocator& pages, Pages count);
+  /// A new block of so many pages, at least one, of a run that the cache of the pages keeps and that was a block last: its
+  /// address, or 0 if there is none.
+  [[nodiscard]] Address take_kept(PageAllocator& pages, std::size_t count);
   /// `page` is the descriptor of the head.
   void give(PageAllocator& pages, PageNumber head, Page& page);
   /// Grows a block into free pages behind it, or gives back its tail. False: they are not free, and nothing has changed.
@@ -42,13 +43,17 @@ class LargeBlocks {
   std::uint64_t deallocations_ = 0;
 };
 
-inline Address LargeBlocks::take_kept(PageAllocator& pages, Pages count) {
-  const PageNumber head = pages.cache().last_of(count);
+inline Address LargeBlocks::take_kept(PageAllocator& pages, std::size_t count) {
+  if (!pages.cache().has(count)) [[unlikely]]
+    return 0;
+  const Pages run_pages{static_cast<std::uint32_t>(count)};
+  const PageNumber head = pages.cache().last_of(run_pages);
   Region& region = pages.regions().of(head);
   Page& page = region.page(head);
-  pages.take_kept(count, page);
+  if (page.class_index != has_hints) [[unlikely]]
+    return 0;
+  pages.take_kept(run_pages, page);
   page.kind = PageKind::large;
-  if (page.class_index != has_hints) leave_hints(region, {head, count});
   ++allocations_;
   return pages.regions().address(region, head);
 }
@@ -56,7 +61,7 @@ inline Address LargeBlocks::take_kept(PageAllocator& pages, Pages count) {
 inline void LargeBlocks::give(PageAllocator& pages, PageNumber head, Page& page) {
   ++deallocations_;
   page.class_index = has_hints;
-  pages.give({head, {static_cast<std::uint32_t>(page.word)}}, page);
+  pages.give(head, {static_cast<std::uint32_t>(page.word)}, page);
 }
 
 }  // namespace slabheap

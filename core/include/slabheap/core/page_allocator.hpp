@@ -10,6 +10,22 @@ namespace slabheap {
 
 enum class PageLayerKind : std::uint32_t { buddy, best_fit };
 
+struct SlabFront;
+
+/// The set in which frees look for their block first, of the region that they look at; none while it has no bytes. It has a front.
+struct RecentSet {
+  Address start = 0;  // of its first block
+  Page* set = nullptr;
+  SlabFront* front = nullptr;
+  std::size_t bytes = 0;  // that its blocks take
+
+  bool operator==(const RecentSet&) const = default;
+  /// A set has no front any more.
+  void forget(const Page& page) {
+    if (set == &page) bytes = 0;
+  }
+};
+
 class PageAllocator {
  public:
   /// `layer_memory` holds `layer_bytes(kind)` bytes, aligned for any type.
@@ -37,21 +53,24 @@ class PageAllocator {
   [[nodiscard]] bool take_at(Run run);
   /// Takes back pages that were handed out; any part of what `take` gave will do.
   void give(Run run);
-  /// The same, with the descriptor of the head.
-  void give(Run run, Page& head);
+  /// The same, with the descriptor of the head. (A run that is handed on as one word is packed for nothing.)
+  void give(PageNumber first, Pages pages, Page& head);
   /// Takes back everything. `run_at(region, head)` gives the run of any head.
   template <typename RunAt>
   void give_all(RunAt run_at);
   /// Gives the runs kept in the cache to the layer.
   void empty_cache();
 
+  /// Where frees look first. It is kept here because slabs, which end sets, know no more of the heap than its pages.
+  [[nodiscard]] RecentSet& recent() { return recent_; }
+  [[nodiscard]] const RecentSet& recent() const { return recent_; }
   [[nodiscard]] Regions& regions() { return regions_; }
   [[nodiscard]] const Regions& regions() const { return regions_; }
   [[nodiscard]] PageLayerKind kind() const { return kind_; }
   [[nodiscard]] std::uint64_t used_pages() const { return used_pages_; }
   [[nodiscard]] std::uint64_t peak_pages() const { return peak_pages_; }
   /// Whether less than half of the pages are in use. While they are, speed comes first; after that, space.
-  [[nodiscard]] bool is_roomy() const { return used_pages_ < half_pages_; }
+  [[nodiscard]] bool is_roomy() const { return 2 * used_pages_ < regions_.page_count(); }
   [[nodiscard]] Pages longest() const;
   /// As `longest`, if `run` were given, and every run next to it whose head `kept` gives a length for.
   template <typename Kept>
@@ -70,13 +89,12 @@ class PageAllocator {
   template <typename Self, typename Function>
   static decltype(auto) with_layer(Self& self, Function function);
   void count_used(Pages pages);
-  [[nodiscard]] std::uint64_t half_of_all() const { return (regions_.page_count() + 1) / 2; }
   [[nodiscard]] std::uint32_t cache_limit() const;
   [[nodiscard]] PageNumber take_from_layer(Pages pages, Pages alignment);
-  [[gnu::noinline]] void give_to_layer(Run run);
+  [[gnu::noinline]] void give_to_layer(PageNumber first, Pages pages);
 
+  RecentSet recent_;
   std::uint64_t used_pages_ = 0;
-  std::uint64_t half_pages_ = 0;  // of all there are, rounded up
   std::uint64_t peak_pages_ = 0;
   RunCache cache_;
   Regions regions_;
@@ -102,16 +120,16 @@ inline PageNumber PageAllocator::take(Pages pages, Pages alignment) {
   return head;
 }
 
-inline void PageAllocator::give(Run run, Page& head) {
-  used_pages_ -= run.pages.count;
-  if (!is_roomy() || !cache_.keep(run, head)) [[unlikely]]
-    give_to_layer(run);
+inline void PageAllocator::give(PageNumber first, Pages pages, Page& head) {
+  used_pages_ -= pages.count;
+  if (!is_roomy() || !cache_.keep(first, pages, head)) [[unlikely]]
+    give_to_layer(first, pages);
 }
 
 inline void PageAllocator::give(Run run) {
   Page& head = regions_.page(run.first);
   head.class_index = 0;  // what it was before says nothing of this run
-  give(run, head);
+  give(run.first, run.pages, head);
 }
 
 template <typename RunAt>
@@ -134,6 +152,7 @@ void PageAllocator::give_all(RunAt run_at) {
     }
   });
   used_pages_ = 0;
+  recent_ = {};
 }
 
 /// Calls `function` with the layer as what it is.

@@ -26,7 +26,7 @@ class RunCache {
   /// Takes that run, the descriptor of whose head this is; it stays as `keep` left it.
   void take(Pages pages, const Page& head);
   /// Keeps a run, or does not and returns false. `head` is the descriptor of its first page.
-  [[nodiscard]] bool keep(Run run, Page& head);
+  [[nodiscard]] bool keep(PageNumber first, Pages pages, Page& head);
   /// Whether there is no room for a run that could be kept otherwise.
   [[nodiscard]] bool is_too_full_for(Pages pages) const { return pages.count <= bins && room_ < cost_of(pages.count); }
   /// Any of the runs kept, which it gives up; none: a run of no pages.
@@ -68,15 +68,15 @@ inline void RunCache::take(Pages pages, const Page& head) {
   room_ += cost_of(pages.count);
 }
 
-inline bool RunCache::keep(Run run, Page& head) {
-  const std::uint32_t bin = run.pages.count - 1;
-  const std::uint32_t cost = cost_of(run.pages.count);
+inline bool RunCache::keep(PageNumber first, Pages pages, Page& head) {
+  const std::uint32_t bin = pages.count - 1;
+  const std::uint32_t cost = cost_of(pages.count);
   if (bin >= bins || room_ < cost) return false;
-  if (aligned_only_ != 0 && lowest_bit(run.first.value) < run.pages.count) return false;
+  if (aligned_only_ != 0 && lowest_bit(first.value) < pages.count) return false;
   head.kind = PageKind::kept_run;
-  head.word = run.pages.count;
+  head.word = pages.count;
   head.next = (filled_ >> bin & 1) != 0 ? first_[bin] : no_page;
-  first_[bin] = run.first;
+  first_[bin] = first;
   filled_ |= std::uint64_t{1} << bin;
   room_ -= cost;
   return true;
