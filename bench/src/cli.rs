@@ -66,7 +66,7 @@ pub struct SpaceArgs {
     #[command(flatten)]
     pub peers: PeerArgs,
     /// Fillings of every arena with every peer
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub seeds: u64,
     #[command(flatten)]
     pub output: OutputArgs,
