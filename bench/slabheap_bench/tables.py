@@ -197,11 +197,12 @@ def traces(result: dict[str, Any]) -> list[Table]:
         if row["peer"] not in OURS:
             best[row["trace"]] = min(row["peak_held_bytes"], best.get(row["trace"], float("inf")))
 
-    def speeds(key: str) -> Iterable[tuple[str, str, float]]:
-        system = {row["trace"]: row[key] for row in rows if row["peer"] == "system"}
+    def speeds(key: str, over: str) -> Iterable[tuple[str, str, float]]:
+        system = {row["trace"]: row[over] for row in rows if row["peer"] == "system"}
         for row in rows:
-            yield _trace_label(row), row["trace"], row[key] / 1e6
-            yield _trace_label(row), f"{row['trace']} / glibc's", row[key] / system[row["trace"]]
+            if key in row:
+                yield _trace_label(row), row["trace"], row[key] / 1e6
+                yield _trace_label(row), f"{row['trace']} / glibc's", row[key] / system[row["trace"]]
 
     def sizes(key: str, label: Callable[[dict[str, Any]], str]) -> Iterable[tuple[str, str, float]]:
         for row in rows:
@@ -213,10 +214,16 @@ def traces(result: dict[str, Any]) -> list[Table]:
     warm = f"Million operations a second where the trace was replayed before, and every block freed: {medians}"
     small = "Peak of the bytes held, in MiB, and over that of the best peer. Less is better."
     held = (*sizes("peak_requested_bytes", lambda _: "requested"), *sizes("peak_held_bytes", _trace_label))
+    fresh_rate, warm_rate = "operations_per_second", "warm_operations_per_second"
+    without = "and over glibc's without them. More is better."
+    huge_fast = f"Million operations a second in a fresh heap with huge pages, medians of {result['rounds']} rounds, {without}"
+    huge_warm = f"The same where the trace was replayed before, {without}"
     return [
-        _grid("traces-speed", fast, speeds("operations_per_second"), 2),
-        _grid("traces-warm", warm, speeds("warm_operations_per_second"), 2),
+        _grid("traces-speed", fast, speeds(fresh_rate, fresh_rate), 2),
+        _grid("traces-warm", warm, speeds(warm_rate, warm_rate), 2),
         _grid("traces-held", small, held, 2),
+        _grid("traces-huge", huge_fast, speeds(f"huge_{fresh_rate}", fresh_rate), 2),
+        _grid("traces-huge-warm", huge_warm, speeds(f"huge_{warm_rate}", warm_rate), 2),
     ]
 
 
@@ -262,7 +269,7 @@ def _races(found: dict[str, dict[str, Any]]) -> Iterable[tuple[str, Table, str, 
     if "space" in found:
         yield "fill, %", space(found["space"]), "slabheap-compact", 1
     if "traces" in found:
-        faster, warmer, smaller = traces(found["traces"])
+        faster, warmer, smaller, *_ = traces(found["traces"])
         yield "Mops/s", faster, "slabheap-classic", 1
         yield "warm Mops/s", warmer, "slabheap-classic", 1
         yield "held, MiB", smaller, "slabheap-compact", -1

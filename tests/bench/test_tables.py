@@ -58,12 +58,22 @@ def trace_rows() -> list[dict[str, Any]]:
 
 
 def test_traces_are_compared_with_glibc_in_speed_and_with_the_best_in_space() -> None:
-    faster, warmer, smaller = tables.traces({"rounds": 3, "rows": trace_rows()})
+    faster, warmer, smaller, *_ = tables.traces({"rounds": 3, "rows": trace_rows()})
     assert faster.columns == ("", "t", "t / glibc's")
     assert faster.rows == (("slabheap-compact", 60.0, 3.0), ("9", 20.0, 1.0), ("libx 9", 30.0, 1.5))
     assert warmer.columns == faster.columns
     assert warmer.rows == (("slabheap-compact", 120.0, 3.0), ("9", 40.0, 1.0), ("libx 9", 60.0, 1.5))
     assert smaller.rows == (("requested", 3.0, 0.75), ("slabheap-compact", 6.0, 1.5), ("9", 4.0, 1.0), ("libx 9", 5.0, 1.25))
+
+
+def test_huge_pages_are_compared_with_glibc_without_them() -> None:
+    rows = trace_rows()
+    for row in rows[:2]:
+        row["huge_operations_per_second"] = 1.5 * row["operations_per_second"]
+        row["huge_warm_operations_per_second"] = 2 * row["warm_operations_per_second"]
+    *_, huge, huge_warm = tables.traces({"rounds": 3, "rows": rows})
+    assert huge.rows == (("slabheap-compact", 90.0, 4.5), ("9", 30.0, 1.5))
+    assert huge_warm.rows == (("slabheap-compact", 240.0, 6.0), ("9", 80.0, 2.0))
 
 
 def test_a_place_in_a_document_is_filled_anew() -> None:

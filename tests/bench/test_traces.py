@@ -24,6 +24,8 @@ def test_every_allocator_replays_every_trace(tmp_path: Path) -> None:
     ]
     assert replays == 3 * (2 + 1)
     for row in rows:
+        assert len(row["huge_seconds"]) == len(row["huge_warm_seconds"]) == 2
+        assert row["huge_operations_per_second"] > 0
         assert row["operations_per_second"] > 0
         assert row["warm_operations_per_second"] > 0
         assert row["peak_held_bytes"] > row["peak_requested_bytes"] >= 200_000
