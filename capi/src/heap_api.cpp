@@ -28,11 +28,12 @@ HeapStatus heap_new_with(const HeapOptions* options, Heap** heap) {
   if (heap_options_problem(&known) != nullptr) return HEAP_STATUS_INVALID_ARGUMENT;
 
   slabheap::Heap::Created created{};
-  const slabheap::Status status = slabheap::with_memory(known.memory, known.bytes, [&](Span span, bool is_zero, auto tag) {
+  const auto create = [&](Span span, bool is_zero, auto tag) {
     created = slabheap::Heap::create(span, from_c(known), is_zero, tag);
     if (created.heap != nullptr) watched::begin_region(*created.heap, span.start);
     return created.status;
-  });
+  };
+  const slabheap::Status status = slabheap::with_memory(known.memory, known.bytes, from_c(known.huge_pages), create);
   if (status == slabheap::Status::ok) *heap = to_c(created.heap);
   return to_c(status);
 }
@@ -55,6 +56,7 @@ const char* heap_options_problem(const HeapOptions* options) {
   if (known.freed_runs != HEAP_FREED_RUNS_KEPT && known.freed_runs != HEAP_FREED_RUNS_MERGED) {
     return "there is no such way to treat a freed run";
   }
+  if (known.huge_pages > HEAP_HUGE_PAGES_UNWANTED) return "there is no such choice of huge pages";
   if (known.pages > HEAP_PAGE_LAYER_BEST_FIT) return "there is no such page layer";
   return slabheap::problem_of(from_c(known));
 }
@@ -67,11 +69,12 @@ void heap_destroy(Heap* heap) {
 
 HeapStatus heap_add_memory(Heap* heap, void* memory, size_t bytes) {
   if (heap == nullptr) return HEAP_STATUS_INVALID_ARGUMENT;
-  return to_c(slabheap::with_memory(memory, bytes, [&](Span span, bool is_zero, auto tag) {
+  const auto add = [&](Span span, bool is_zero, auto tag) {
     const slabheap::Status status = from_c(heap)->add_memory(span, is_zero, tag);
     if (status == slabheap::Status::ok) watched::begin_region(*from_c(heap), span.start);
     return status;
-  }));
+  };
+  return to_c(slabheap::with_memory(memory, bytes, slabheap::huge_pages_of(*from_c(heap)), add));
 }
 
 void* heap_allocate(Heap* heap, size_t size, size_t align) {

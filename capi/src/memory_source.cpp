@@ -8,7 +8,7 @@ void unmap_regions(Heap& heap) {
   std::uint32_t count = 0;
   for (std::uint32_t i = 0; i < heap.regions().count(); ++i) {
     const Region& region = heap.regions().by_address(i);
-    if (region.tag == tag_mapped) mapped[count++] = region.given;
+    if (is_mapped(region)) mapped[count++] = region.given;
   }
   for (std::uint32_t i = 0; i < count; ++i) os::unmap(reinterpret_cast<void*>(mapped[i].start), mapped[i].bytes);
 }
@@ -17,10 +17,10 @@ std::size_t trim(Heap& heap) {
   const std::size_t kept_bytes = heap.release_kept();
   std::size_t given_back_bytes = 0;
   bool has_mapped = false;
-  for (std::uint32_t i = 0; i < heap.regions().count(); ++i) has_mapped |= heap.regions().by_address(i).tag == tag_mapped;
+  for (std::uint32_t i = 0; i < heap.regions().count(); ++i) has_mapped |= is_mapped(heap.regions().by_address(i));
   if (!has_mapped) return kept_bytes;
   heap.trim([&](const Region& region, Address start, std::size_t bytes) {
-    if (region.tag == tag_mapped) given_back_bytes += os::give_back(reinterpret_cast<void*>(start), bytes);
+    if (is_mapped(region)) given_back_bytes += os::give_back(reinterpret_cast<void*>(start), bytes);
   });
   return given_back_bytes;
 }

@@ -2,15 +2,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace slabheap::os {
+
+/// Whether what is mapped is to be backed by huge pages.
+enum class HugePages : std::uint32_t { system, wanted, unwanted };
 
 /// Whether there is memory to map at all.
 [[nodiscard]] bool can_map();
 
 /// Maps so many bytes of zeros at a multiple of `alignment`, a power of two, without committing memory. Null: the system gives
-/// none.
-[[nodiscard]] void* map(std::size_t bytes, std::size_t alignment);
+/// none. Huge pages are advice: where there are none, it is mapped all the same.
+[[nodiscard]] void* map(std::size_t bytes, std::size_t alignment, HugePages huge_pages);
 
 /// Ends a mapping of so many bytes.
 void unmap(void* memory, std::size_t bytes);

@@ -4,7 +4,7 @@ namespace slabheap::os {
 
 bool can_map() { return false; }
 
-void* map(std::size_t /*bytes*/, std::size_t /*alignment*/) { return nullptr; }
+void* map(std::size_t /*bytes*/, std::size_t /*alignment*/, HugePages /*huge_pages*/) { return nullptr; }
 
 void unmap(void* /*memory*/, std::size_t /*bytes*/) {}
 

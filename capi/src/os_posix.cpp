@@ -12,11 +12,19 @@ namespace {
 
 std::size_t os_page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
+/// What the system makes of it is its own affair.
+void advise([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes, [[maybe_unused]] HugePages huge_pages) {
+#if defined(MADV_HUGEPAGE) && defined(MADV_NOHUGEPAGE)
+  if (huge_pages == HugePages::wanted) (void)madvise(memory, bytes, MADV_HUGEPAGE);
+  if (huge_pages == HugePages::unwanted) (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
+#endif
+}
+
 }  // namespace
 
 bool can_map() { return true; }
 
-void* map(std::size_t bytes, std::size_t alignment) {
+void* map(std::size_t bytes, std::size_t alignment, HugePages huge_pages) {
   const std::size_t page = os_page_bytes();
   const std::size_t room = alignment > page ? alignment - page : 0;
   if (bytes == 0 || bytes > ~std::size_t{0} - room - page) return nullptr;
@@ -28,6 +36,7 @@ void* map(std::size_t bytes, std::size_t alignment) {
   const Address aligned = round_up(start, room != 0 ? alignment : page);
   if (aligned > start) munmap(mapping, aligned - start);
   if (aligned - start < room) munmap(reinterpret_cast<void*>(aligned + wanted), room - (aligned - start));
+  advise(reinterpret_cast<void*>(aligned), wanted, huge_pages);
   return reinterpret_cast<void*>(aligned);
 }
 

@@ -2,6 +2,7 @@
 // asserted.
 #pragma once
 
+#include "os.hpp"
 #include "slabheap/core/heap.hpp"
 
 // The interface is all that a shared library shows; the header says nothing of it, because C compilers differ in how.
@@ -26,6 +27,11 @@ static_assert(to_c(Status::unsupported) == HEAP_STATUS_UNSUPPORTED && status_cou
 
 static_assert(static_cast<HeapPreset>(Preset::classic) == HEAP_PRESET_CLASSIC);
 static_assert(static_cast<HeapPreset>(Preset::compact) == HEAP_PRESET_COMPACT);
+
+[[nodiscard]] constexpr os::HugePages from_c(HeapHugePages huge_pages) { return static_cast<os::HugePages>(huge_pages); }
+static_assert(from_c(HEAP_HUGE_PAGES_SYSTEM) == os::HugePages::system);
+static_assert(from_c(HEAP_HUGE_PAGES_WANTED) == os::HugePages::wanted);
+static_assert(from_c(HEAP_HUGE_PAGES_UNWANTED) == os::HugePages::unwanted);
 
 static_assert(max_regions == HEAP_MAX_REGIONS && max_classes == HEAP_MAX_CLASSES && max_set_blocks == HEAP_MAX_SET_BLOCKS);
 static_assert(min_block_bytes == HEAP_MIN_BLOCK_BYTES && max_block_bytes == HEAP_MAX_BLOCK_BYTES);

@@ -58,6 +58,8 @@ TEST_CASE("options out of range are refused, with a sentence, and the result sta
        "there is no such way to treat an invalid free"},
       {[](HeapOptions& o, const std::size_t*) { o.freed_runs = static_cast<HeapFreedRuns>(2); }, nullptr, 0,
        "there is no such way to treat a freed run"},
+      {[](HeapOptions& o, const std::size_t*) { o.huge_pages = static_cast<HeapHugePages>(3); }, nullptr, 0,
+       "there is no such choice of huge pages"},
       {[](HeapOptions& o, const std::size_t*) { o.options_bytes = 8; }, nullptr, 0,
        "options_bytes is not the size of the options"},
   };

@@ -18,7 +18,7 @@ struct Probe {
   extern const char offset_of_##type##_##field[offsetof(type, field) == (offset) ? 1 : -1]; \
   extern const char size_of_##type##_##field[sizeof(((type*)0)->field) == sizeof(field_type) ? 1 : -1]
 
-SIZE(HeapOptions, 9 * WORD + 16);
+SIZE(HeapOptions, 10 * WORD + 16);
 FIELD(HeapOptions, options_bytes, size_t, 0);
 FIELD(HeapOptions, memory, void*, WORD);
 FIELD(HeapOptions, bytes, size_t, 2 * WORD);
@@ -30,8 +30,9 @@ FIELD(HeapOptions, set_blocks, size_t, 5 * WORD + 8);
 FIELD(HeapOptions, page_bytes, size_t, 6 * WORD + 8);
 FIELD(HeapOptions, invalid_free, HeapInvalidFree, 7 * WORD + 8);
 FIELD(HeapOptions, freed_runs, HeapFreedRuns, 7 * WORD + 12);
-FIELD(HeapOptions, out_of_memory, HeapOutOfMemory, 7 * WORD + 16);
-FIELD(HeapOptions, context, void*, 8 * WORD + 16);
+FIELD(HeapOptions, huge_pages, HeapHugePages, 7 * WORD + 16);
+FIELD(HeapOptions, out_of_memory, HeapOutOfMemory, 8 * WORD + 16);
+FIELD(HeapOptions, context, void*, 9 * WORD + 16);
 
 SIZE(HeapUsableSize, 2 * WORD);
 FIELD(HeapUsableSize, min, size_t, 0);
@@ -78,6 +79,7 @@ SIZE(HeapPreset, 4);
 SIZE(HeapPageLayer, 4);
 SIZE(HeapInvalidFree, 4);
 SIZE(HeapFreedRuns, 4);
+SIZE(HeapHugePages, 4);
 SIZE(HeapRunKind, 4);
 SIZE(HeapOutOfMemory, WORD);
 SIZE(HeapVisitor, WORD);

@@ -222,6 +222,37 @@ typedef uint32_t HeapFreedRuns;
 #endif // __cplusplus
 
 /**
+ * Whether memory that a heap maps from the OS, when it is made or later, is to be backed by huge pages: of 2 MiB on most systems, so that
+ * there is none in a region of less. It is advice: a system without huge pages ignores it. The caller's memory is left as it is.
+ */
+enum HeapHugePages
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * As the system does by itself.
+   */
+  HEAP_HUGE_PAGES_SYSTEM = 0,
+  /**
+   * They are wanted. The first use of memory costs far less on the whole, and the processor translates the heap's addresses faster. But
+   * resident memory, that of metadata too, grows by huge pages, each of which is cleared as a whole when a byte of it is first touched.
+   */
+  HEAP_HUGE_PAGES_WANTED = 1,
+  /**
+   * They are not, even on a system that uses them by itself: resident memory grows by small pages.
+   */
+  HEAP_HUGE_PAGES_UNWANTED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum HeapHugePages HeapHugePages;
+#else
+typedef uint32_t HeapHugePages;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What a run of pages is.
  */
 enum HeapRunKind
@@ -316,6 +347,10 @@ typedef struct HeapOptions {
    * What becomes of freed runs.
    */
   HeapFreedRuns freed_runs;
+  /**
+   * Whether mapped memory is to be backed by huge pages.
+   */
+  HeapHugePages huge_pages;
   /**
    * Called before a request fails for want of memory.
    */
@@ -542,8 +577,8 @@ extern const char *heap_options_problem(const struct HeapOptions *options);
 extern void heap_destroy(struct Heap *heap);
 
 /**
- * Adds a region of `bytes` bytes at `memory`, of any alignment; mapped from the OS if `memory` is NULL. Regions may touch; a
- * block never spans two of them.
+ * Adds a region of `bytes` bytes at `memory`, of any alignment; mapped from the OS if `memory` is NULL, with huge pages or without as
+ * the heap's options say. Regions may touch; a block never spans two of them.
  *
  * Returns HEAP_STATUS_OK, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap, or memory that wraps around, or more than 2^31 pages),
  * HEAP_STATUS_TOO_SMALL, HEAP_STATUS_OVERLAP, HEAP_STATUS_TOO_MANY_REGIONS, HEAP_STATUS_OUT_OF_MEMORY or HEAP_STATUS_UNSUPPORTED (as
@@ -688,7 +723,8 @@ extern HeapStatus heap_check(const struct Heap *heap);
 
 /**
  * Gives the sets that are kept back empty, and kept runs, to the page layer, and free memory that has been in use since the last trim
- * to the OS if it was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are.
+ * to the OS if it was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are. What goes
+ * back of a huge page that is partly in use, the OS may hold until it is short of memory, or make resident anew by itself.
  *
  * Returns the bytes that went back to the OS; for a heap without mapped memory, those of the sets that went to the page layer. 0 for a
  * NULL heap.

@@ -1,9 +1,9 @@
 //! Types, sizes and offsets of everything that crosses the boundary, asserted here and, in the same words, on the side of C.
 
 use super::{
-    Heap, HeapClassStats, HeapFreedRuns, HeapInvalidFree, HeapOptions, HeapPageLayer, HeapPreset, HeapRun, HeapRunKind, HeapStats,
+    Heap, HeapClassStats, HeapFreedRuns, HeapHugePages, HeapInvalidFree, HeapOptions, HeapPageLayer, HeapPreset, HeapRun,
 };
-use super::{HeapOutOfMemory, HeapRunVisitor, HeapStatus, HeapUsableSize, HeapVisitor, known};
+use super::{HeapOutOfMemory, HeapRunKind, HeapRunVisitor, HeapStats, HeapStatus, HeapUsableSize, HeapVisitor, known};
 use core::ffi::c_void;
 use core::mem::{align_of, offset_of, size_of};
 
@@ -25,7 +25,7 @@ macro_rules! layout {
     };
 }
 
-layout!(HeapOptions, 9 * WORD + 16, {
+layout!(HeapOptions, 10 * WORD + 16, {
     options_bytes: usize = 0,
     memory: *mut c_void = WORD,
     bytes: usize = 2 * WORD,
@@ -37,8 +37,9 @@ layout!(HeapOptions, 9 * WORD + 16, {
     page_bytes: usize = 6 * WORD + 8,
     invalid_free: HeapInvalidFree = 7 * WORD + 8,
     freed_runs: HeapFreedRuns = 7 * WORD + 12,
-    out_of_memory: HeapOutOfMemory = 7 * WORD + 16,
-    context: *mut c_void = 8 * WORD + 16,
+    huge_pages: HeapHugePages = 7 * WORD + 16,
+    out_of_memory: HeapOutOfMemory = 8 * WORD + 16,
+    context: *mut c_void = 9 * WORD + 16,
 });
 
 layout!(HeapUsableSize, 2 * WORD, {
@@ -99,6 +100,7 @@ sizes! {
     HeapPageLayer: 4,
     HeapInvalidFree: 4,
     HeapFreedRuns: 4,
+    HeapHugePages: 4,
     HeapRunKind: 4,
     known::HeapRunKind: 4,
     HeapOutOfMemory: WORD,

@@ -128,6 +128,20 @@ pub enum HeapFreedRuns {
     Merged = 1,
 }
 
+/// Whether memory that a heap maps from the OS, when it is made or later, is to be backed by huge pages: of 2 MiB on most systems, so that
+/// there is none in a region of less. It is advice: a system without huge pages ignores it. The caller's memory is left as it is.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapHugePages {
+    /// As the system does by itself.
+    System = 0,
+    /// They are wanted. The first use of memory costs far less on the whole, and the processor translates the heap's addresses faster. But
+    /// resident memory, that of metadata too, grows by huge pages, each of which is cleared as a whole when a byte of it is first touched.
+    Wanted = 1,
+    /// They are not, even on a system that uses them by itself: resident memory grows by small pages.
+    Unwanted = 2,
+}
+
 /// A heap. It lies in the memory that it manages; a pointer to it is all there is to hold.
 ///
 /// A `Heap *` is used by one thread at a time, a `const Heap *` by any number at once while nobody uses it as `Heap *`.
@@ -172,6 +186,8 @@ pub struct HeapOptions {
     pub invalid_free: HeapInvalidFree,
     /// What becomes of freed runs.
     pub freed_runs: HeapFreedRuns,
+    /// Whether mapped memory is to be backed by huge pages.
+    pub huge_pages: HeapHugePages,
     /// Called before a request fails for want of memory.
     pub out_of_memory: HeapOutOfMemory,
     /// Passed to `out_of_memory`.
@@ -310,8 +326,8 @@ unsafe extern "C" {
     /// Cost: a call of the OS for each mapped region.
     pub fn heap_destroy(heap: *mut Heap);
 
-    /// Adds a region of `bytes` bytes at `memory`, of any alignment; mapped from the OS if `memory` is NULL. Regions may touch; a
-    /// block never spans two of them.
+    /// Adds a region of `bytes` bytes at `memory`, of any alignment; mapped from the OS if `memory` is NULL, with huge pages or without as
+    /// the heap's options say. Regions may touch; a block never spans two of them.
     ///
     /// Returns HEAP_STATUS_OK, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap, or memory that wraps around, or more than 2^31 pages),
     /// HEAP_STATUS_TOO_SMALL, HEAP_STATUS_OVERLAP, HEAP_STATUS_TOO_MANY_REGIONS, HEAP_STATUS_OUT_OF_MEMORY or HEAP_STATUS_UNSUPPORTED (as
@@ -409,7 +425,8 @@ unsafe extern "C" {
     pub fn heap_check(heap: *const Heap) -> HeapStatus;
 
     /// Gives the sets that are kept back empty, and kept runs, to the page layer, and free memory that has been in use since the last trim
-    /// to the OS if it was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are.
+    /// to the OS if it was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are. What goes
+    /// back of a huge page that is partly in use, the OS may hold until it is short of memory, or make resident anew by itself.
     ///
     /// Returns the bytes that went back to the OS; for a heap without mapped memory, those of the sets that went to the page layer. 0 for a
     /// NULL heap.

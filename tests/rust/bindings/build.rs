@@ -12,8 +12,8 @@ fn main() {
         .clang_args(["-x", "c++", "-std=c++20"])
         .use_core()
         // The compiler never finds two enums alike, nor the structs that two callbacks take.
-        .blocklist_type("Heap|HeapPreset|HeapPageLayer|HeapInvalidFree|HeapFreedRuns|HeapRunVisitor")
-        .raw_line("use super::declared::{Heap, HeapFreedRuns, HeapInvalidFree, HeapPageLayer, HeapPreset, HeapRunVisitor};")
+        .blocklist_type("Heap|HeapPreset|HeapPageLayer|HeapInvalidFree|HeapFreedRuns|HeapHugePages|HeapRunVisitor")
+        .raw_line("use super::declared::{Heap, HeapFreedRuns, HeapHugePages, HeapInvalidFree, HeapPageLayer, HeapPreset, HeapRunVisitor};")
         .newtype_enum("HeapStatus|HeapRunKind")
         .generate()
         .expect("clang understands the header");

@@ -7,7 +7,7 @@ mod model;
 use model::{Block, Model};
 use slabheap_sys::known::HeapStatus as Status;
 use slabheap_sys::{
-    Heap, HeapClassStats, HeapFreedRuns, HeapInvalidFree, HeapOptions, HeapOutOfMemory, HeapPageLayer, HeapPreset,
+    Heap, HeapClassStats, HeapFreedRuns, HeapHugePages, HeapInvalidFree, HeapOptions, HeapOutOfMemory, HeapPageLayer, HeapPreset,
     HeapRunVisitor, HeapStats, HeapStatus, HeapUsableSize, HeapVisitor,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -40,6 +40,7 @@ pub extern "C" fn heap_options_default() -> HeapOptions {
         page_bytes: 0,
         invalid_free: HeapInvalidFree::Report,
         freed_runs: HeapFreedRuns::Kept,
+        huge_pages: HeapHugePages::System,
         out_of_memory: None,
         context: null_mut(),
     }
