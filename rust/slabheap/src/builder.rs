@@ -3,7 +3,7 @@
 use crate::heap::Heap;
 use crate::raw::{self, MAPPED, Raw};
 use crate::rescue::{RescueFn, call_rescue};
-use crate::{Error, FreedRuns, InvalidFree, PageLayer, Preset};
+use crate::{Error, FreedRuns, HugePages, InvalidFree, PageLayer, Preset};
 use core::mem::MaybeUninit;
 use slabheap_sys::HeapOptions;
 
@@ -28,6 +28,7 @@ pub struct Builder<'a> {
     page_bytes: usize,
     invalid_free: InvalidFree,
     freed_runs: FreedRuns,
+    huge_pages: HugePages,
     rescue: Option<RescueFn>,
 }
 
@@ -42,6 +43,7 @@ impl<'a> Builder<'a> {
             page_bytes: 0,
             invalid_free: InvalidFree::Report,
             freed_runs: FreedRuns::Kept,
+            huge_pages: HugePages::System,
             rescue: None,
         }
     }
@@ -86,6 +88,13 @@ impl<'a> Builder<'a> {
     /// What becomes of freed runs of pages: kept a while for speed, or merged at once, so that no call takes longer than another.
     pub const fn freed_runs(mut self, freed_runs: FreedRuns) -> Self {
         self.freed_runs = freed_runs;
+        self
+    }
+
+    /// Whether memory that is mapped from the operating system, now or later, is to be backed by huge pages. It is advice, without effect
+    /// on a system that has none, and on memory that is given.
+    pub const fn huge_pages(mut self, huge_pages: HugePages) -> Self {
+        self.huge_pages = huge_pages;
         self
     }
 
@@ -146,6 +155,7 @@ impl<'a> Builder<'a> {
         options.page_bytes = self.page_bytes;
         options.invalid_free = self.invalid_free;
         options.freed_runs = self.freed_runs;
+        options.huge_pages = self.huge_pages;
         if let Some(rescue) = self.rescue {
             options.out_of_memory = Some(call_rescue);
             options.context = rescue as *mut _;

@@ -28,7 +28,7 @@ pub use rescue::{Rescue, RescueFn};
 pub use shared::SharedHeap;
 pub use slabheap_sys as sys;
 pub use slabheap_sys::{
-    HeapClassStats as ClassStats, HeapFreedRuns as FreedRuns, HeapInvalidFree as InvalidFree, HeapPageLayer as PageLayer,
-    HeapPreset as Preset, HeapRun as Run, HeapRunKind as RunKind, HeapStats as Stats,
+    HeapClassStats as ClassStats, HeapFreedRuns as FreedRuns, HeapHugePages as HugePages, HeapInvalidFree as InvalidFree,
+    HeapPageLayer as PageLayer, HeapPreset as Preset, HeapRun as Run, HeapRunKind as RunKind, HeapStats as Stats,
 };
 pub use walk::{Block, Blocks, Runs};
