@@ -20,6 +20,7 @@ constexpr std::size_t most_mapped_bytes = std::size_t{1} << (sizeof(std::size_t)
 constexpr std::size_t most_metadata_of_a_page = 1024;         // of a region that is not the first
 constexpr std::size_t most_metadata_of_a_heap = 64 * 1024;    // of one that is, without a descriptor for each page
 constexpr std::uint64_t most_pages = std::uint64_t{1} << 31;  // of a region
+constexpr unsigned numbers_shift = 26;                        // log2 of the pages whose numbers a region of one page takes
 
 /// Options as a caller of any version may have them: what follows the known ones is of a later one.
 struct Given {
@@ -134,39 +135,57 @@ bool overlap(const Range& one, const Range& other) {
   return one.start < other.start + other.bytes && other.start < one.start + one.bytes;
 }
 
-/// Adds a region anywhere; `regions` are those on the ground, `mapped` how many others there are.
-void add_region(Stream& stream, Heap* heap, std::size_t page_bytes, std::vector<Range>& regions, std::size_t& mapped) {
+/// The regions of a heap: those on the ground, and how many others there are.
+struct Regions {
+  std::vector<Range> on_ground;
+  std::size_t mapped;
+  std::uint64_t first_pages;
+
+  [[nodiscard]] std::size_t count() const { return on_ground.size() + mapped; }
+  /// What adding a region that may be added came to. The first region may have taken the numbers of several.
+  void check_added(HeapStatus status) const {
+    if (count() == HEAP_MAX_REGIONS) {
+      CHECK(status == HEAP_STATUS_TOO_MANY_REGIONS);
+    } else if (count() < HEAP_MAX_REGIONS - 1 - (first_pages >> numbers_shift)) {
+      CHECK(status == HEAP_STATUS_OK);
+    } else {
+      CHECK((status == HEAP_STATUS_OK || status == HEAP_STATUS_TOO_MANY_REGIONS));
+    }
+  }
+};
+
+/// Adds a region anywhere.
+void add_region(Stream& stream, Heap* heap, std::size_t page_bytes, Regions& regions) {
   if (stream.byte() % 16 == 0) {
-    const bool is_full = regions.size() + mapped == HEAP_MAX_REGIONS;
     const HeapStatus status = heap_add_memory(heap, nullptr, 2 * page_bytes + most_metadata_of_a_page);
-    CHECK(status == (is_full ? HEAP_STATUS_TOO_MANY_REGIONS : HEAP_STATUS_OK));
-    if (status == HEAP_STATUS_OK) ++mapped;
+    regions.check_added(status);
+    if (status == HEAP_STATUS_OK) ++regions.mapped;
     return;
   }
   const Range place = read_place(stream);
   const HeapStatus status = heap_add_memory(heap, place.start, place.bytes);
   if (status == HEAP_STATUS_TOO_SMALL) {
     CHECK(place.bytes < 2 * page_bytes + most_metadata_of_a_page);
-  } else if (std::any_of(regions.begin(), regions.end(), [&](const Range& region) { return overlap(region, place); })) {
-    CHECK(status == HEAP_STATUS_OVERLAP);
-  } else if (regions.size() + mapped == HEAP_MAX_REGIONS) {
-    CHECK(status == HEAP_STATUS_TOO_MANY_REGIONS);
-  } else {
-    CHECK(status == HEAP_STATUS_OK);
-    regions.push_back(place);
+    return;
   }
+  const std::vector<Range>& others = regions.on_ground;
+  if (std::any_of(others.begin(), others.end(), [&](const Range& region) { return overlap(region, place); })) {
+    CHECK(status == HEAP_STATUS_OVERLAP);
+    return;
+  }
+  regions.check_added(status);
+  if (status == HEAP_STATUS_OK) regions.on_ground.push_back(place);
 }
 
 /// Uses a heap, the whole of its memory too, and adds to it.
 void use(Stream& stream, Heap* heap, const HeapOptions& options) {
-  std::vector<Range> regions;
-  std::size_t mapped = options.memory == nullptr ? 1 : 0;
-  if (mapped == 0) regions.push_back({static_cast<unsigned char*>(options.memory), options.bytes});
+  Regions regions{{}, options.memory == nullptr ? 1U : 0U, options.bytes / page_bytes_of(options)};
+  if (regions.mapped == 0) regions.on_ground.push_back({static_cast<unsigned char*>(options.memory), options.bytes});
   std::vector<void*> blocks;
   while (!stream.empty()) {
     const std::uint8_t choice = stream.byte();
     if (choice % 4 == 0) {
-      add_region(stream, heap, page_bytes_of(options), regions, mapped);
+      add_region(stream, heap, page_bytes_of(options), regions);
     } else if (choice % 4 == 1 && !blocks.empty()) {
       CHECK(heap_free(heap, blocks.back()) == HEAP_STATUS_OK);
       blocks.pop_back();
@@ -179,14 +198,15 @@ void use(Stream& stream, Heap* heap, const HeapOptions& options) {
       if (block != nullptr) blocks.push_back(block);
     }
     CHECK(heap_check(heap) == HEAP_STATUS_OK);
-    CHECK(heap_stats(heap).region_count == regions.size() + mapped);
+    CHECK(heap_stats(heap).region_count == regions.count());
   }
   for (void* block : blocks) CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
   CHECK(heap_stats(heap).used_bytes == 0);
   CHECK(heap_check(heap) == HEAP_STATUS_OK);
   heap_destroy(heap);
-  std::sort(regions.begin(), regions.end(), [](const Range& one, const Range& other) { return one.start < other.start; });
-  CHECK(is_untouched_outside(regions));
+  std::vector<Range>& given = regions.on_ground;
+  std::sort(given.begin(), given.end(), [](const Range& one, const Range& other) { return one.start < other.start; });
+  CHECK(is_untouched_outside(given));
 }
 
 void create(Stream stream) {
