@@ -10,6 +10,7 @@
 
 #include "slabheap/slabheap.h"
 #include "support/figures.hpp"
+#include "support/free_memory.hpp"
 #include "support/memory.hpp"
 #include "support/picture.hpp"
 #include "support/snapshot.hpp"
@@ -17,6 +18,7 @@
 using slabheap::test::Memory;
 using slabheap::test::Range;
 using slabheap::test::Snapshot;
+using slabheap::test::take_free_memory;
 
 namespace {
 
@@ -91,16 +93,6 @@ class Run {
         return true;
     }
     return result.start != nullptr;
-  }
-
-  /// Hands out all memory that is left.
-  std::vector<void*> drain() const {
-    std::vector<void*> taken;
-    for (std::size_t bytes = 0; (bytes = heap_stats(heap_).largest_free_bytes) != 0;) {
-      taken.push_back(heap_allocate(heap_, bytes, 1));
-      REQUIRE(taken.back() != nullptr);
-    }
-    return taken;
   }
 
   /// What the callback adds when memory runs out the next time.
@@ -179,7 +171,7 @@ std::size_t fail_at_every_growth(const HeapOptions& options) {
   std::size_t growths = 0;
   for (const Step& step : script) {
     const Snapshot start{run.memory()};
-    const std::vector<void*> taken = run.drain();
+    const std::vector<void*> taken = take_free_memory(run.heap());
     Snapshot drained{run.memory()};
     Run::Blocks trial = blocks;
     if (!run.take(step, trial)) {

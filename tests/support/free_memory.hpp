@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <vector>
+
 #include "slabheap/slabheap.h"
 
 namespace slabheap::test {
@@ -22,6 +24,16 @@ void visit_free_memory(const ::Heap* heap, Use use) {
     return true;
   };
   REQUIRE(heap_visit_runs(heap, visit, &use) == HEAP_STATUS_OK);
+}
+
+/// Hands out all of it, in blocks as long as there are.
+[[nodiscard]] inline std::vector<void*> take_free_memory(::Heap* heap) {
+  std::vector<void*> taken;
+  for (std::size_t bytes = 0; (bytes = heap_stats(heap).largest_free_bytes) != 0;) {
+    taken.push_back(heap_allocate(heap, bytes, 1));
+    REQUIRE(taken.back() != nullptr);
+  }
+  return taken;
 }
 
 }  // namespace slabheap::test
