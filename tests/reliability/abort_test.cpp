@@ -14,6 +14,7 @@ using slabheap::test::Attack;
 using slabheap::test::attacks;
 using slabheap::test::every_or;
 using slabheap::test::for_each_arena;
+using slabheap::test::makes;
 using slabheap::test::Outcome;
 using slabheap::test::outcome_of;
 using slabheap::test::Subject;
@@ -53,12 +54,13 @@ TEST_CASE("on a heap that is to abort, every wrong call ends the process by SIGA
   const std::size_t stride = every_or(7);
   std::size_t cells = 0;
   for_each_arena(HEAP_INVALID_FREE_ABORT, [&](const Arena& arena, const Arena& other) {
-    CAPTURE(arena.name());
+    CAPTURE(arena.make().name());
     const std::vector<Subject> subjects = subjects_of(arena);
     for (std::size_t i = 0; i < subjects.size(); i += stride) {
       for (const Attack& attack : attacks()) {
         CAPTURE(attack.name);
         CAPTURE(subjects[i].size);
+        CAPTURE(subjects[i].align);
         for (const WrongCall& call : attack.arrange(arena, other, subjects[i])) cells += make(arena, call);
       }
     }
@@ -68,12 +70,12 @@ TEST_CASE("on a heap that is to abort, every wrong call ends the process by SIGA
 }
 
 TEST_CASE("a heap that is to abort does so on nothing but an invalid free") {
-  const Arena arena{slabheap::test::Ground::callers_memory, HEAP_PRESET_CLASSIC, HEAP_PAGE_LAYER_BUDDY, HEAP_INVALID_FREE_ABORT};
+  const Arena arena{makes()[0], HEAP_INVALID_FREE_ABORT};
   const Outcome outcome = outcome_of([&] {
     Heap* heap = arena.heap();
     int outside = 0;
     void* block = heap_allocate(heap, 100, 8);
-    (void)heap_allocate(heap, Arena::bytes, 8);
+    (void)heap_allocate(heap, arena.attacked().bytes, 8);
     (void)heap_allocate(heap, 100, 3);
     (void)heap_block_size(heap, &outside);
     (void)heap_free(heap, nullptr);

@@ -71,6 +71,7 @@ std::size_t attack(const Arena& arena, const Arena& other, const Attack& attack,
                    std::uint64_t* counter) {
   CAPTURE(attack.name);
   CAPTURE(subject.size);
+  CAPTURE(subject.align);
   const std::vector<WrongCall> calls = attack.arrange(arena, other, subject);
   REQUIRE_FALSE(calls.empty());
   Snapshot metadata{arena.metadata()};
@@ -88,7 +89,7 @@ TEST_CASE("every wrong call gets its status, is counted once, and changes no oth
   std::size_t cells = 0;
   std::size_t arrangements = 0;
   for_each_arena(HEAP_INVALID_FREE_REPORT, [&](const Arena& arena, const Arena& other) {
-    CAPTURE(arena.name());
+    CAPTURE(arena.make().name());
     std::uint64_t* const counter = find_rejection_counter(arena);
     const Snapshot pages{arena.pages()};
     const std::vector<Subject> subjects = subjects_of(arena);
@@ -105,7 +106,7 @@ TEST_CASE("every wrong call gets its status, is counted once, and changes no oth
 }
 
 TEST_CASE("the comparison of all bytes sees one changed bit anywhere") {
-  const Arena arena{slabheap::test::Ground::second_region, HEAP_PRESET_CLASSIC, HEAP_PAGE_LAYER_BUDDY};
+  const Arena arena{{slabheap::test::Ground::second_region, HEAP_PRESET_CLASSIC, HEAP_PAGE_LAYER_BUDDY, 96 << 10, 4 << 20}};
   std::uint64_t* const counter = find_rejection_counter(arena);
   Snapshot metadata{arena.metadata()};
   const Snapshot pages{arena.pages()};

@@ -18,12 +18,25 @@ namespace slabheap::test {
 /// What the blocks under attack lie in.
 enum class Ground { callers_memory, mapped_memory, second_region };
 
-/// A heap on one of these grounds, and all of its memory.
+/// What an arena is made of.
+struct Make {
+  Ground ground;
+  HeapPreset preset;
+  HeapPageLayer layer;
+  std::size_t heap_bytes;      // of the first region: with 8 MiB the compact preset has its fine classes
+  std::size_t attacked_bytes;  // of the region under attack, which is the first or the second
+  bool large_only = false;     // whether no class is attacked
+
+  [[nodiscard]] std::string name() const;
+};
+
+/// Every preset, page layer and ground, the compact preset also with its fine classes; and wide ones for longer large blocks.
+[[nodiscard]] std::vector<Make> makes();
+
+/// A heap of such a make, and all of its memory.
 class Arena {
  public:
-  static constexpr std::size_t bytes = std::size_t{4} << 20;  // of the region under attack
-
-  Arena(Ground ground, HeapPreset preset, HeapPageLayer layer, HeapInvalidFree invalid_free = HEAP_INVALID_FREE_REPORT);
+  explicit Arena(const Make& make, HeapInvalidFree invalid_free = HEAP_INVALID_FREE_REPORT);
   ~Arena() { heap_destroy(heap_); }
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -34,15 +47,17 @@ class Arena {
   /// The parts of the memory that are pages, and those that are not.
   [[nodiscard]] std::vector<Range> pages() const;
   [[nodiscard]] std::vector<Range> metadata() const;
-  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const Make& make() const { return make_; }
   /// The runs of the region under attack, or of the one in another part of the memory.
   [[nodiscard]] std::vector<HeapRun> runs() const { return runs_in(attacked()); }
   [[nodiscard]] std::vector<HeapRun> runs_in(const Range& region) const;
-  /// A block in the region under attack, or null. What the request gets elsewhere stays allocated.
+  /// Frees every block, and takes up what memory there is elsewhere than in the region under attack.
+  void clear() const;
+  /// A block in the region under attack, or null.
   [[nodiscard]] void* place(std::size_t size, std::size_t align) const;
 
  private:
-  std::string name_;
+  Make make_;
   std::vector<std::unique_ptr<Memory>> owned_;
   std::vector<Range> memory_;
   ::Heap* heap_ = nullptr;
@@ -53,7 +68,8 @@ class Arena {
 
 /// What is attacked: blocks of a class, or large blocks of one order.
 struct Subject {
-  std::size_t size;  // a request of so many bytes, and of alignment 1, gets a block that holds exactly those
+  std::size_t size;  // a request of so many bytes, and of this alignment, gets a block that holds exactly those
+  std::size_t align;
   bool is_large;
 };
 
@@ -76,17 +92,13 @@ struct Attack {
 
 [[nodiscard]] const std::vector<Attack>& attacks();
 
-/// Calls `body(arena, other)` for each preset, page layer and ground; `other` is a second heap of the same make.
+/// Calls `body(arena, other)` for each make; `other` is a second heap of the same.
 template <typename Body>
 void for_each_arena(HeapInvalidFree invalid_free, Body body) {
-  for (const Ground ground : {Ground::callers_memory, Ground::mapped_memory, Ground::second_region}) {
-    for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
-      for (const HeapPageLayer layer : {HEAP_PAGE_LAYER_BUDDY, HEAP_PAGE_LAYER_BEST_FIT}) {
-        const Arena arena{ground, preset, layer, invalid_free};
-        const Arena other{ground, preset, layer, invalid_free};
-        body(arena, other);
-      }
-    }
+  for (const Make& make : makes()) {
+    const Arena arena{make, invalid_free};
+    const Arena other{make, invalid_free};
+    body(arena, other);
   }
 }
 
