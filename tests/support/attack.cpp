@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <random>
+#include <set>
 
 namespace slabheap::test {
 namespace {
@@ -131,41 +132,51 @@ Calls free_free_memory(const Arena& arena, const Arena& /*other*/, const Subject
   return calls;
 }
 
-/// Another class's blocks, as many as it takes for one to lie over `at`.
-void* cover(const Arena& arena, const Subject& subject, const unsigned char* at, std::size_t& size) {
-  size = class_bytes(arena, 0) == subject.size ? class_bytes(arena, 1) : class_bytes(arena, 0);
-  while (auto* block = bytes_of(heap_allocate(arena.heap(), size, 1))) {
-    if (at >= block && at < block + size) return block;
-  }
-  return nullptr;
-}
-
-/// A block whose set or run went back to the page layer, and the block of another class that lies there now.
+/// A block whose set or run went back to the page layer, and the block of another kind that lies there now.
 struct Reassigned {
   unsigned char* stale;
   void* covering;
 };
 
-Reassigned reassign(const Arena& arena, const Subject& subject) {
+/// Takes and frees blocks of the subject, then takes others of `size` until one lies over one of those.
+Reassigned reassign(const Arena& arena, const Subject& subject, std::size_t size) {
   arena.clear();
-  auto* stale = bytes_of(place(arena, subject));
-  REQUIRE(heap_free(arena.heap(), stale) == HEAP_STATUS_OK);
-  arena.clear();  // the set kept back has to go as well
-  std::size_t size = 0;
-  void* covering = cover(arena, subject, stale, size);
-  REQUIRE(covering != nullptr);
-  return {stale, covering};
+  std::set<unsigned char*> stale;
+  while (subject.size * stale.size() < 65536) {
+    auto* block = bytes_of(place(arena, subject));
+    if (block == nullptr) break;
+    stale.insert(block);
+  }
+  for (void* block : stale) deallocate(arena, subject, block);
+  (void)heap_trim(arena.heap());  // a set is kept back, and runs too
+  for (const HeapRun& run : arena.runs()) REQUIRE(run.kind == HEAP_RUN_KIND_FREE);
+  while (auto* block = bytes_of(arena.place(size, 1))) {
+    const auto first = stale.lower_bound(block);
+    if (first != stale.end() && *first < block + size) return {*first, block};
+  }
+  FAIL("no block lies where one was");
+  return {};
 }
 
+/// The size of another class, of which sets leave no page in part.
+std::size_t other_class(const Subject& subject) {
+  return std::size_t{64} << (static_cast<unsigned>(std::bit_width(subject.size)) + 2) % 7;
+}
+
+/// That of a large block of another length.
+std::size_t other_length(const Subject& subject) { return subject.size == 8192 ? 16384 : 8192; }
+
+template <std::size_t (*other)(const Subject& subject)>
 Calls free_what_was_reassigned(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
-  const Reassigned reassigned = reassign(arena, subject);
+  const Reassigned reassigned = reassign(arena, subject, other(subject));
   unsigned char* inside = bytes_of(reassigned.covering) + 1;
   if (reassigned.stale != reassigned.covering) inside = reassigned.stale;
   return {call_with(reassigned.covering, subject.size, subject.align), call_at(subject, inside, HEAP_STATUS_MISALIGNED)};
 }
 
+template <std::size_t (*other)(const Subject& subject)>
 Calls free_what_was_reassigned_and_freed(const Arena& arena, const Arena& /*other*/, const Subject& subject) {
-  const Reassigned reassigned = reassign(arena, subject);
+  const Reassigned reassigned = reassign(arena, subject, other(subject));
   REQUIRE(heap_free(arena.heap(), reassigned.covering) == HEAP_STATUS_OK);
   return {call_at(subject, reassigned.stale, HEAP_STATUS_NOT_ALLOCATED)};
 }
@@ -246,8 +257,10 @@ const std::vector<Attack>& attacks() {
       {"another heap's block", free_what_another_heap_has},
       {"pointer into metadata", free_metadata},
       {"pointer into free memory", free_free_memory},
-      {"block of a reassigned set", free_what_was_reassigned},
-      {"block of a reassigned set, freed there too", free_what_was_reassigned_and_freed},
+      {"block of a set reassigned to a class", free_what_was_reassigned<other_class>},
+      {"block of a set reassigned to a class, freed there too", free_what_was_reassigned_and_freed<other_class>},
+      {"block of a set reassigned to a large block", free_what_was_reassigned<other_length>},
+      {"block of a set reassigned to a large block, freed there too", free_what_was_reassigned_and_freed<other_length>},
       {"block never handed out", free_what_was_never_handed_out},
       {"wrong size", free_with_the_wrong_size},
       {"wrong alignment", free_with_the_wrong_alignment},
