@@ -10,6 +10,7 @@
 #include "support/figures.hpp"
 
 using slabheap::test::Arena;
+using slabheap::test::arrangement_count;
 using slabheap::test::Attack;
 using slabheap::test::attacks;
 using slabheap::test::every_or;
@@ -17,6 +18,7 @@ using slabheap::test::for_each_arena;
 using slabheap::test::makes;
 using slabheap::test::Outcome;
 using slabheap::test::outcome_of;
+using slabheap::test::Stride;
 using slabheap::test::Subject;
 using slabheap::test::subjects_of;
 using slabheap::test::WrongCall;
@@ -51,20 +53,24 @@ std::size_t make(const Arena& arena, const WrongCall& call) {
 }  // namespace
 
 TEST_CASE("on a heap that is to abort, every wrong call ends the process by SIGABRT and says which pointer and why") {
-  const std::size_t stride = every_or(7);
+  Stride arrangements{every_or(17)};
   std::size_t cells = 0;
+  std::size_t least_cells = 0;
   for_each_arena(HEAP_INVALID_FREE_ABORT, [&](const Arena& arena, const Arena& other) {
     CAPTURE(arena.make().name());
-    const std::vector<Subject> subjects = subjects_of(arena);
-    for (std::size_t i = 0; i < subjects.size(); i += stride) {
+    for (const Subject& subject : subjects_of(arena)) {
+      CAPTURE(subject.size);
+      CAPTURE(subject.align);
       for (const Attack& attack : attacks()) {
         CAPTURE(attack.name);
-        CAPTURE(subjects[i].size);
-        CAPTURE(subjects[i].align);
-        for (const WrongCall& call : attack.arrange(arena, other, subjects[i])) cells += make(arena, call);
+        if (!arrangements.tries_next()) continue;
+        for (const WrongCall& call : arrange(attack, arena, other, subject)) cells += make(arena, call);
+        least_cells += 3 * attack.least_calls + 2 * attack.least_layouts;
       }
     }
   });
+  CHECK(arrangements.passed() == arrangement_count());
+  CHECK(cells >= least_cells);
   slabheap::test::add_figure("aborts", cells);
   std::cout << "wrong calls that abort: " << cells << " processes\n";
 }

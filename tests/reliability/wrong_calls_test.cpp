@@ -8,6 +8,7 @@
 #include "support/figures.hpp"
 
 using slabheap::test::Arena;
+using slabheap::test::arrangement_count;
 using slabheap::test::Attack;
 using slabheap::test::attacks;
 using slabheap::test::every_or;
@@ -15,6 +16,7 @@ using slabheap::test::find_rejection_counter;
 using slabheap::test::for_each_arena;
 using slabheap::test::Range;
 using slabheap::test::Snapshot;
+using slabheap::test::Stride;
 using slabheap::test::Subject;
 using slabheap::test::subjects_of;
 using slabheap::test::WrongCall;
@@ -36,6 +38,7 @@ bool reallocate_is_refused(Heap* heap, const WrongCall& call) {
 
 bool block_size_is_zero(Heap* heap, const WrongCall& call) { return heap_block_size(heap, call.block) == 0; }
 
+/// What takes a block. A wrong layout is for those alone that take one, and a question after a size counts as no rejection.
 struct Entry {
   const char* name;
   bool takes_layout;
@@ -49,6 +52,9 @@ constexpr Entry entries[] = {
     {"heap_reallocate", true, 3, reallocate_is_refused},
     {"heap_block_size", false, 0, block_size_is_zero},
 };
+
+/// Of so many calls, and of others that are wrong with a layout only: four functions take a block, two of them a layout.
+constexpr std::size_t cells_of(std::size_t calls, std::size_t layouts) { return 4 * calls + 2 * layouts; }
 
 /// Makes one wrong call by every entry point that it is wrong for; how many those are.
 std::size_t make(const Arena& arena, const WrongCall& call, Snapshot& metadata, std::uint64_t* counter) {
@@ -66,18 +72,18 @@ std::size_t make(const Arena& arena, const WrongCall& call, Snapshot& metadata, 
   return cells;
 }
 
-/// `pages` are as they were before the first attack: nobody writes to them.
-std::size_t attack(const Arena& arena, const Arena& other, const Attack& attack, const Subject& subject, const Snapshot& pages,
-                   std::uint64_t* counter) {
+/// How many wrong calls there are by one arrangement of an attack.
+std::size_t attack(const Arena& arena, const Arena& other, const Attack& attack, const Subject& subject, std::uint64_t* counter) {
   CAPTURE(attack.name);
-  CAPTURE(subject.size);
-  CAPTURE(subject.align);
-  const std::vector<WrongCall> calls = attack.arrange(arena, other, subject);
-  REQUIRE_FALSE(calls.empty());
+  const std::vector<WrongCall> calls = arrange(attack, arena, other, subject);
   Snapshot metadata{arena.metadata()};
   std::size_t cells = 0;
-  for (const WrongCall& call : calls) cells += make(arena, call, metadata, counter);
-  CHECK(pages.differences().empty());
+  std::size_t layouts = 0;
+  for (const WrongCall& call : calls) {
+    cells += make(arena, call, metadata, counter);
+    if (call.only_with_layout) ++layouts;
+  }
+  CHECK(cells == cells_of(calls.size() - layouts, layouts));
   CHECK(heap_check(arena.heap()) == HEAP_STATUS_OK);
   return cells;
 }
@@ -85,24 +91,37 @@ std::size_t attack(const Arena& arena, const Arena& other, const Attack& attack,
 }  // namespace
 
 TEST_CASE("every wrong call gets its status, is counted once, and changes no other byte of the heap") {
-  const std::size_t every = every_or(1);
+  CHECK(attacks().size() == 16);
+  Stride arrangements{every_or(1)};
   std::size_t cells = 0;
-  std::size_t arrangements = 0;
+  std::size_t least_cells = 0;
+  std::size_t classes = 0;
+  std::size_t large_blocks = 0;
   for_each_arena(HEAP_INVALID_FREE_REPORT, [&](const Arena& arena, const Arena& other) {
     CAPTURE(arena.make().name());
     std::uint64_t* const counter = find_rejection_counter(arena);
     const Snapshot pages{arena.pages()};
-    const std::vector<Subject> subjects = subjects_of(arena);
-    for (std::size_t i = 0; i < subjects.size(); i += every) {
+    for (const Subject& subject : subjects_of(arena)) {
+      CAPTURE(subject.size);
+      CAPTURE(subject.align);
+      const std::size_t before = arrangements.tried();
       for (const Attack& one : attacks()) {
-        cells += attack(arena, other, one, subjects[i], pages, counter);
-        ++arrangements;
+        if (!arrangements.tries_next()) continue;
+        cells += attack(arena, other, one, subject, counter);
+        least_cells += cells_of(one.least_calls, one.least_layouts);
       }
+      if (arrangements.tried() == before) continue;
+      CHECK(pages.differences().empty());  // nobody writes to them
+      ++(subject.is_large ? large_blocks : classes);
     }
   });
+  CHECK(arrangements.passed() == arrangement_count());
+  CHECK(cells >= least_cells);
+  CHECK(classes > 0);
+  CHECK(large_blocks > 0);
   slabheap::test::add_figure("wrong_calls", cells);
-  slabheap::test::add_figure("arrangements", arrangements);
-  std::cout << "wrong calls: " << cells << " cells of " << arrangements << " arrangements\n";
+  slabheap::test::add_figure("arrangements", arrangements.tried());
+  std::cout << "wrong calls: " << cells << " cells of " << arrangements.tried() << " arrangements\n";
 }
 
 TEST_CASE("the comparison of all bytes sees one changed bit anywhere") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <bit>
 #include <random>
 #include <set>
@@ -247,26 +248,51 @@ std::vector<Subject> subjects_of(const Arena& arena) {
   }
 }
 
+std::size_t subject_count(const Make& make) {
+  const bool is_compact = make.preset == HEAP_PRESET_COMPACT;
+  const std::size_t page = is_compact ? 1024 : 4096;
+  const std::size_t compact_classes = make.heap_bytes < std::size_t{8} << 20 ? 28 : 63;
+  const std::size_t classes = is_compact ? compact_classes : 7;
+  // There is metadata in one half of the region: the longest block takes the other.
+  const auto orders = static_cast<std::size_t>(std::bit_width(make.attacked_bytes / 2 / page));
+  return (make.large_only ? 0 : classes) + orders;
+}
+
 const std::vector<Attack>& attacks() {
   static const std::vector<Attack> all = {
-      {"double free", free_twice},
-      {"double free after many other operations", free_twice_with_much_between},
-      {"pointer into a block", free_inside},
-      {"misaligned pointer", free_misaligned},
-      {"foreign pointer", free_what_is_foreign},
-      {"another heap's block", free_what_another_heap_has},
-      {"pointer into metadata", free_metadata},
-      {"pointer into free memory", free_free_memory},
-      {"block of a set reassigned to a class", free_what_was_reassigned<other_class>},
-      {"block of a set reassigned to a class, freed there too", free_what_was_reassigned_and_freed<other_class>},
-      {"block of a set reassigned to a large block", free_what_was_reassigned<other_length>},
-      {"block of a set reassigned to a large block, freed there too", free_what_was_reassigned_and_freed<other_length>},
-      {"block never handed out", free_what_was_never_handed_out},
-      {"wrong size", free_with_the_wrong_size},
-      {"wrong alignment", free_with_the_wrong_alignment},
-      {"block from before a reset", free_after_a_reset},
+      {"double free", 1, 0, free_twice},
+      {"double free after many other operations", 1, 0, free_twice_with_much_between},
+      {"pointer into a block", 3, 0, free_inside},
+      {"misaligned pointer", 2, 0, free_misaligned},
+      {"foreign pointer", 8, 0, free_what_is_foreign},
+      {"another heap's block", 1, 0, free_what_another_heap_has},
+      {"pointer into metadata", 3, 0, free_metadata},
+      {"pointer into free memory", 3, 0, free_free_memory},
+      {"block of a set reassigned to a class", 1, 1, free_what_was_reassigned<other_class>},
+      {"block of a set reassigned to a class, freed there too", 1, 0, free_what_was_reassigned_and_freed<other_class>},
+      {"block of a set reassigned to a large block", 1, 1, free_what_was_reassigned<other_length>},
+      {"block of a set reassigned to a large block, freed there too", 1, 0, free_what_was_reassigned_and_freed<other_length>},
+      {"block never handed out", 1, 0, free_what_was_never_handed_out},
+      {"wrong size", 0, 6, free_with_the_wrong_size},
+      {"wrong alignment", 0, 8, free_with_the_wrong_alignment},
+      {"block from before a reset", 1, 0, free_after_a_reset},
   };
   return all;
+}
+
+std::vector<WrongCall> arrange(const Attack& attack, const Arena& arena, const Arena& other, const Subject& subject) {
+  std::vector<WrongCall> calls = attack.arrange(arena, other, subject);
+  const auto is_layout = [](const WrongCall& call) { return call.only_with_layout; };
+  const auto layouts = static_cast<std::size_t>(std::count_if(calls.begin(), calls.end(), is_layout));
+  REQUIRE(layouts >= attack.least_layouts);
+  REQUIRE(calls.size() - layouts >= attack.least_calls);
+  return calls;
+}
+
+std::size_t arrangement_count() {
+  std::size_t count = 0;
+  for (const Make& make : makes()) count += subject_count(make) * attacks().size();
+  return count;
 }
 
 }  // namespace slabheap::test

@@ -75,6 +75,8 @@ struct Subject {
 
 /// Every class, and every order of large block that the region under attack can hold.
 [[nodiscard]] std::vector<Subject> subjects_of(const Arena& arena);
+/// How many those have to be.
+[[nodiscard]] std::size_t subject_count(const Make& make);
 
 struct WrongCall {
   void* block;
@@ -87,10 +89,18 @@ struct WrongCall {
 /// A way to be wrong: brings the heap into a state, which it may find in any, and says what to call then.
 struct Attack {
   std::string name;
+  // The least number of calls that are wrong with and without a layout, and of those that are wrong with one only.
+  std::size_t least_calls;
+  std::size_t least_layouts;
   std::function<std::vector<WrongCall>(const Arena& arena, const Arena& other, const Subject& subject)> arrange;
 };
 
 [[nodiscard]] const std::vector<Attack>& attacks();
+/// The calls of an attack, as many as there have to be.
+[[nodiscard]] std::vector<WrongCall> arrange(const Attack& attack, const Arena& arena, const Arena& other,
+                                             const Subject& subject);
+/// How many arrangements there have to be: of each attack, on each subject of each make.
+[[nodiscard]] std::size_t arrangement_count();
 
 /// Calls `body(arena, other)` for each make; `other` is a second heap of the same.
 template <typename Body>
