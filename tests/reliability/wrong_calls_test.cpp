@@ -125,15 +125,18 @@ TEST_CASE("every wrong call gets its status, is counted once, and changes no oth
 }
 
 TEST_CASE("the comparison of all bytes sees one changed bit anywhere") {
-  const Arena arena{{slabheap::test::Ground::second_region, HEAP_PRESET_CLASSIC, HEAP_PAGE_LAYER_BUDDY, 96 << 10, 4 << 20}};
+  const Arena arena{{slabheap::test::Ground::second_region, HEAP_PRESET_CLASSIC, HEAP_PAGE_LAYER_BUDDY, 8 << 10, 12 << 10}};
   std::uint64_t* const counter = find_rejection_counter(arena);
   Snapshot metadata{arena.metadata()};
   const Snapshot pages{arena.pages()};
+  Stride bits{every_or(1)};
   for (const Range& range : arena.memory()) {
-    for (std::size_t at = 0; at < range.bytes; at += range.bytes / 97) {
-      range.start[at] = static_cast<unsigned char>(range.start[at] ^ 1);
+    for (std::size_t bit = 0; bit < 8 * range.bytes; ++bit) {
+      if (!bits.tries_next()) continue;
+      unsigned char& byte = range.start[bit / 8];
+      byte = static_cast<unsigned char>(byte ^ 1U << bit % 8);
       CHECK(metadata.differs_by(counter, 0) != pages.differences().empty());  // one of them has the byte
-      range.start[at] = static_cast<unsigned char>(range.start[at] ^ 1);
+      byte = static_cast<unsigned char>(byte ^ 1U << bit % 8);
     }
   }
   CHECK(metadata.differs_by(counter, 0));
