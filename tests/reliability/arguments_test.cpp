@@ -43,6 +43,11 @@ std::vector<Setup> setups() {
   return all;
 }
 
+/// Whether a block that would hold so much has to be given.
+bool has_room(const Model& model, const HeapStats& stats, std::size_t held, std::size_t align) {
+  return held != 0 && held <= stats.largest_free_bytes && align <= model.setup().page_size();
+}
+
 /// A block for such a request, or the reason that there is none; everything as it was afterwards, but for counters.
 void check_allocation(const Model& model, std::size_t size, std::size_t align) {
   ::Heap* heap = model.heap();
@@ -51,18 +56,22 @@ void check_allocation(const Model& model, std::size_t size, std::size_t align) {
   const HeapUsableSize usable = heap_usable_size(heap, size, align);
   CHECK(usable.max == held);
   CHECK(usable.min == (held != 0 ? size : 0));
-  void* const blocks[] = {heap_allocate(heap, size, align), heap_allocate_zeroed(heap, size, align),
-                          heap_reallocate(heap, nullptr, 7, align, size)};
   std::uint64_t given = 0;
-  for (void* block : blocks) {
-    if (block == nullptr) continue;
+  const auto check = [&](void* block) {
+    if (block == nullptr) {
+      CHECK_FALSE(has_room(model, before, held, align));
+      return;
+    }
     ++given;
+    CHECK(held != 0);
     CHECK(held <= before.total_bytes);
     CHECK(reinterpret_cast<std::uintptr_t>(block) % align == 0);
     CHECK(heap_block_size(heap, block) == held);
     CHECK(heap_deallocate(heap, block, size, align) == HEAP_STATUS_OK);
-  }
-  if (held == 0) CHECK(given == 0);
+  };
+  check(heap_allocate(heap, size, align));
+  check(heap_allocate_zeroed(heap, size, align));
+  check(heap_reallocate(heap, nullptr, 7, align, size));
   const HeapStats after = heap_stats(heap);
   CHECK(after.used_bytes == before.used_bytes);
   CHECK(after.largest_free_bytes == before.largest_free_bytes);
@@ -98,6 +107,7 @@ void check_reallocation(const Model& model, Victim& victim, std::size_t size, st
   void* block = heap_reallocate(heap, victim.block, size, align, new_size);
   CHECK(heap_stats(heap).rejected_frees == before.rejected_frees + (is_right ? 0 : 1));
   if (block == nullptr) {
+    CHECK_FALSE((is_right && has_room(model, before, held, align)));
     CHECK(heap_block_size(heap, victim.block) == model.expected_block(victim.size, victim.align).held);
     CHECK(heap_stats(heap).used_bytes == before.used_bytes);
     return;

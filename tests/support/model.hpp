@@ -54,6 +54,7 @@ class Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
+  [[nodiscard]] const Setup& setup() const { return setup_; }
   [[nodiscard]] ::Heap* heap() const { return heap_; }
   [[nodiscard]] const std::map<std::uintptr_t, Block>& blocks() const { return blocks_; }
 
