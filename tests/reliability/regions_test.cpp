@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bitset>
 #include <cstring>
 #include <iostream>
 #include <limits>
@@ -35,8 +36,9 @@ class Guarded {
   [[nodiscard]] unsigned char* start() const { return start_; }
   [[nodiscard]] unsigned char* end() const { return start_ + bytes_; }
   void fill_with_rubbish() const { std::memset(start_, rubbish, bytes_); }
+  /// By comparison of each byte with the next, which is quicker than a look at each.
   [[nodiscard]] static bool is_rubbish(const unsigned char* from, const unsigned char* to) {
-    return std::all_of(from, to, [](unsigned char byte) { return byte == rubbish; });
+    return from == to || (*from == rubbish && std::memcmp(from, from + 1, static_cast<std::size_t>(to - from) - 1) == 0);
   }
 
  private:
@@ -78,22 +80,36 @@ bool use(const HeapOptions& options) {
   return true;
 }
 
+constexpr std::size_t metadata_alignment = 64;
+constexpr std::size_t rim_bytes = 512;          // looked at on both sides of a region, as far as there are so many before a guard
+constexpr std::size_t most_more_bytes = 65536;  // of a region than the least has
+
 /// Where to put a region: its start or its end so far from a guard.
 struct Misalignment {
   std::size_t bytes;
   bool from_end;
 };
 
-constexpr std::size_t rim_bytes = 512;  // looked at on both sides of a region, as far as there are so many before a guard
+/// Of the heaps that were made: their sizes and starts modulo 64, and how many had a guard as the next byte.
+struct Coverage {
+  std::bitset<metadata_alignment * metadata_alignment> sizes_and_starts;
+  std::size_t next_to_guard = 0;
+
+  void note(const Guarded& memory, const unsigned char* start, std::size_t bytes) {
+    const std::size_t misalignment = reinterpret_cast<std::uintptr_t>(start) % metadata_alignment;
+    sizes_and_starts.set(bytes % metadata_alignment * metadata_alignment + misalignment);
+    if (start == memory.start() || start + bytes == memory.end()) ++next_to_guard;
+  }
+};
 
 /// The least size that makes a heap there; every size up to 64 KiB above it is tried. Regions grow, so what lies outside of one
 /// was outside of those before it too.
 std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignment misalignment, std::size_t stride,
-                           std::size_t& tried) {
+                           std::size_t& tried, Coverage& coverage) {
   const auto room = static_cast<std::size_t>(memory.end() - memory.start()) - misalignment.bytes;
   std::size_t least = 0;
   memory.fill_with_rubbish();
-  for (std::size_t bytes = 0; bytes <= room && (least == 0 || bytes <= least + 65536);
+  for (std::size_t bytes = 0; bytes <= room && (least == 0 || bytes <= least + most_more_bytes);
        bytes += least == 0 ? 1 + stride / 16 : stride) {
     unsigned char* start = memory.start() + misalignment.bytes;
     if (misalignment.from_end) start = memory.end() - misalignment.bytes - bytes;
@@ -104,6 +120,7 @@ std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignm
     REQUIRE(is_made == (least != 0));
     REQUIRE(Guarded::is_rubbish(std::max(memory.start(), start - rim_bytes), start));
     REQUIRE(Guarded::is_rubbish(start + bytes, std::min(memory.end(), start + bytes + rim_bytes)));
+    if (is_made) coverage.note(memory, start, bytes);
     ++tried;
   }
   REQUIRE(least != 0);
@@ -113,16 +130,23 @@ std::size_t try_every_size(const Guarded& memory, HeapOptions options, Misalignm
 }  // namespace
 
 TEST_CASE("a region of every size, at 64 misalignments, between guards, is refused or used, and nothing else is touched") {
-  const std::size_t stride = every_or(13);
+  const std::size_t stride = every_or(29);
   const Guarded memory{3 * os_page};
   std::size_t tried = 0;
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
     std::size_t least = memory.end() - memory.start();
     HeapOptions options = heap_options_default();
     options.preset = preset;
-    for (std::size_t i = 0; i < 64; ++i) {
-      // 65 is one more than the alignment of metadata: every residue comes up.
-      least = std::min(least, try_every_size(memory, options, {i * 65, i % 2 == 0}, stride, tried));
+    for (const bool from_end : {false, true}) {
+      Coverage coverage;
+      for (std::size_t i = 0; i < metadata_alignment; ++i) {
+        least = std::min(least, try_every_size(memory, options, {i, from_end}, stride, tried, coverage));
+        // Some in the middle of pages, of which all others have an end at an edge.
+        if (i % 16 == 5) (void)try_every_size(memory, options, {i * 65, from_end}, stride, tried, coverage);
+      }
+      CHECK(coverage.next_to_guard == most_more_bytes / stride + 1);
+      // Sizes that are an odd number apart have every residue.
+      if (stride % 2 == 1) CHECK(coverage.sizes_and_starts.all());
     }
     std::cout << "smallest " << (preset == HEAP_PRESET_CLASSIC ? "classic" : "compact") << " heap: " << least << " bytes\n";
   }
