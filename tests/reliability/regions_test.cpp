@@ -6,7 +6,9 @@
 #include <bitset>
 #include <cstring>
 #include <iostream>
+#include <iterator>
 #include <limits>
+#include <map>
 #include <vector>
 
 #include "slabheap/slabheap.h"
@@ -250,35 +252,93 @@ TEST_CASE("a region on an odd multiple of 32 GiB, which gives its first page the
   munmap(memory, os_page);
 }
 
-TEST_CASE("a heap of more than 4 GiB tells its blocks apart, on both sides of every multiple of 4 GiB") {
-  constexpr std::size_t gib = std::size_t{1} << 30;
-  for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
+constexpr std::size_t gib = std::size_t{1} << 30;
+
+/// A mapped heap of 64 GiB and its blocks: one of 5 GiB, and others until there is no room for one of 1 GiB.
+class WideHeap {
+ public:
+  static constexpr std::size_t bytes = 64 * gib;
+
+  explicit WideHeap(HeapPreset preset) {
     HeapOptions options = heap_options_default();
     options.preset = preset;
-    options.bytes = 64 * gib;
-    Heap* heap = nullptr;
-    REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
-    auto* large = static_cast<unsigned char*>(heap_allocate(heap, 5 * gib, 4096));
-    REQUIRE(large != nullptr);
-    CHECK(heap_block_size(heap, large) == 5 * gib);
-    std::vector<void*> blocks;
-    for (int i = 0; i < 5; ++i) {
-      blocks.push_back(heap_allocate(heap, 3 * gib, 4096));
-      REQUIRE(blocks.back() != nullptr);
-      blocks.push_back(heap_allocate(heap, 100, 8));
-      *static_cast<unsigned char*>(blocks.back()) = 1;
+    options.bytes = bytes;
+    REQUIRE(heap_new_with(&options, &heap_) == HEAP_STATUS_OK);
+    // Mapped memory is as aligned as it is long, and the heap lies in it.
+    start_ = reinterpret_cast<std::uintptr_t>(heap_) & ~(bytes - 1);
+    large_ = allocate(5 * gib);
+    REQUIRE(large_ != nullptr);
+    while (allocate(3 * gib) != nullptr) *allocate(100) = 1;
+    while (allocate(gib) != nullptr) continue;
+  }
+  ~WideHeap() { heap_destroy(heap_); }
+  WideHeap(const WideHeap&) = delete;
+  WideHeap& operator=(const WideHeap&) = delete;
+
+  [[nodiscard]] Heap* heap() const { return heap_; }
+  [[nodiscard]] std::uintptr_t start() const { return start_; }
+  [[nodiscard]] unsigned char* large() const { return large_; }
+  /// What each block holds, by where it starts.
+  [[nodiscard]] const std::map<std::uintptr_t, std::size_t>& blocks() const { return blocks_; }
+  /// What a free of this address has to answer.
+  [[nodiscard]] HeapStatus expected_status(std::uintptr_t address) const {
+    if (address - start_ >= bytes) return HEAP_STATUS_NOT_OWNED;
+    const auto behind = blocks_.upper_bound(address);
+    if (behind == blocks_.begin()) return HEAP_STATUS_NOT_ALLOCATED;
+    const auto& [block, held] = *std::prev(behind);
+    if (address - block >= held) return HEAP_STATUS_NOT_ALLOCATED;
+    return address == block ? HEAP_STATUS_OK : HEAP_STATUS_MISALIGNED;
+  }
+  /// Frees what is no block.
+  void check(std::uintptr_t address) const {
+    void* block = reinterpret_cast<void*>(address);
+    const HeapStatus status = expected_status(address);
+    CHECK(heap_block_size(heap_, block) == (status == HEAP_STATUS_OK ? blocks_.at(address) : 0));
+    if (status != HEAP_STATUS_OK) CHECK(heap_free(heap_, block) == status);
+  }
+
+ private:
+  unsigned char* allocate(std::size_t size) {
+    void* block = heap_allocate(heap_, size, 8);
+    if (block != nullptr) blocks_.emplace(reinterpret_cast<std::uintptr_t>(block), heap_usable_size(heap_, size, 8).max);
+    return static_cast<unsigned char*>(block);
+  }
+
+  Heap* heap_ = nullptr;
+  std::uintptr_t start_ = 0;
+  unsigned char* large_ = nullptr;
+  std::map<std::uintptr_t, std::size_t> blocks_;
+};
+
+TEST_CASE("a heap of more than 4 GiB tells its blocks apart, on both sides of every multiple of 4 GiB") {
+  for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
+    const WideHeap wide{preset};
+    Heap* heap = wide.heap();
+    for (std::size_t multiple = 4 * gib; multiple < WideHeap::bytes; multiple += 4 * gib) {
+      CAPTURE(multiple);
+      const std::uintptr_t middle = wide.start() + multiple;
+      CHECK(wide.expected_status(middle - 1) == HEAP_STATUS_MISALIGNED);
+      CHECK(wide.expected_status(middle + 1) == HEAP_STATUS_MISALIGNED);
+      for (const std::uintptr_t at : {middle - 4096, middle - 1, middle, middle + 1, middle + 4096}) wide.check(at);
+      // Addresses that are the same in 32 bits, and those outside of the heap.
+      for (const auto& [block, held] : wide.blocks()) {
+        for (const std::uintptr_t at : {block, block + 1, block + held - 1}) {
+          wide.check(at + multiple);
+          wide.check(at - multiple);
+        }
+      }
     }
-    for (const std::size_t offset : {std::size_t{1}, gib, 4 * gib, 4 * gib + 4096, 5 * gib - 1}) {
-      CHECK(heap_free(heap, large + offset) == HEAP_STATUS_MISALIGNED);
-    }
-    CHECK(heap_deallocate(heap, large, gib, 4096) == HEAP_STATUS_WRONG_LAYOUT);  // 5 GiB less 4
+    CHECK(heap_deallocate(heap, wide.large(), gib, 8) == HEAP_STATUS_WRONG_LAYOUT);  // 5 GiB less 4
     CHECK(heap_check(heap) == HEAP_STATUS_OK);
-    CHECK(heap_reallocate(heap, large, 5 * gib, 4096, 4 * gib + 1) == large);
-    CHECK(heap_deallocate(heap, large, 4 * gib + 1, 4096) == HEAP_STATUS_OK);
-    for (void* block : blocks) CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
+    CHECK(heap_reallocate(heap, wide.large(), 5 * gib, 8, 4 * gib + 1) == wide.large());
+    CHECK(heap_deallocate(heap, wide.large(), 4 * gib + 1, 8) == HEAP_STATUS_OK);
+    CHECK(heap_free(heap, wide.large()) == HEAP_STATUS_NOT_ALLOCATED);
+    for (const auto& [block, held] : wide.blocks()) {
+      void* own = reinterpret_cast<void*>(block);
+      if (own != wide.large()) CHECK(heap_free(heap, own) == HEAP_STATUS_OK);
+    }
     CHECK(heap_stats(heap).used_bytes == 0);
     CHECK(heap_check(heap) == HEAP_STATUS_OK);
-    heap_destroy(heap);
   }
 }
 #endif
