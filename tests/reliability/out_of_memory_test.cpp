@@ -9,15 +9,18 @@
 #include <utility>
 
 #include "slabheap/slabheap.h"
+#include "support/environment.hpp"
 #include "support/figures.hpp"
 #include "support/free_memory.hpp"
 #include "support/memory.hpp"
 #include "support/picture.hpp"
 #include "support/snapshot.hpp"
 
+using slabheap::test::every_or;
 using slabheap::test::Memory;
 using slabheap::test::Range;
 using slabheap::test::Snapshot;
+using slabheap::test::Stride;
 using slabheap::test::take_free_memory;
 
 namespace {
@@ -158,8 +161,9 @@ void go_on_without_memory(const Run& run, const std::vector<Step>& script, Run::
   CHECK(heap_check(run.heap()) == HEAP_STATUS_OK);
 }
 
-/// Steps that failed for want of memory, each tried once with a callback that helps, and for ever without.
-std::size_t fail_at_every_growth(const HeapOptions& options) {
+/// Steps that fail for want of memory, each tried once with a callback that helps, and for ever without; for some of them the
+/// script goes on without memory.
+void fail_at_every_growth(const HeapOptions& options, Stride& growths) {
   const std::vector<Step> script = make_script();
   const Memory spare{heap_bytes};
   Run run{options};
@@ -168,14 +172,12 @@ std::size_t fail_at_every_growth(const HeapOptions& options) {
   (void)find_failure_counter(undisturbed);
   Run::Blocks blocks;
   Run::Blocks expected;
-  std::size_t growths = 0;
   for (const Step& step : script) {
     const Snapshot start{run.memory()};
     const std::vector<void*> taken = take_free_memory(run.heap());
     Snapshot drained{run.memory()};
     Run::Blocks trial = blocks;
     if (!run.take(step, trial)) {
-      ++growths;
       CHECK(drained.differs_by(counter, 1));  // for ever: the same again
       trial = blocks;
       CHECK_FALSE(run.take(step, trial));
@@ -185,7 +187,7 @@ std::size_t fail_at_every_growth(const HeapOptions& options) {
       CHECK(run.take(step, trial));
       CHECK(heap_check(run.heap()) == HEAP_STATUS_OK);
       drained.restore();
-      if (growths % 8 == 0) go_on_without_memory(run, script, blocks, taken, counter);
+      if (growths.tries_next()) go_on_without_memory(run, script, blocks, taken, counter);
     }
     start.restore();
     CHECK(run.take(step, blocks) == undisturbed.take(step, expected));
@@ -195,15 +197,14 @@ std::size_t fail_at_every_growth(const HeapOptions& options) {
     CHECK(heap_check(run.heap()) == HEAP_STATUS_OK);
   }
   CHECK(slabheap::test::picture(run.heap()) == slabheap::test::picture(undisturbed.heap()));
-  return growths;
 }
 
 }  // namespace
 
 TEST_CASE("memory that runs out at any growth, once or for ever, changes nothing but the counter of failures") {
-  std::size_t growths = 0;
-  for (const HeapOptions& options : all_options()) growths += fail_at_every_growth(options);
-  CHECK(growths > step_count / 4);  // of four scripts: most steps find a free block in a set
-  slabheap::test::add_figure("growths", growths);
-  std::cout << "out of memory: " << growths << " growths\n";
+  Stride growths{every_or(8)};
+  for (const HeapOptions& options : all_options()) fail_at_every_growth(options, growths);
+  CHECK(growths.passed() > step_count / 4);  // of four scripts: most steps find a free block in a set
+  slabheap::test::add_figure("growths", growths.passed());
+  std::cout << "out of memory: " << growths.passed() << " growths, " << growths.tried() << " scripts gone on with\n";
 }
