@@ -5,6 +5,7 @@
 #include <cstring>
 #include <iostream>
 #include <random>
+#include <vector>
 
 #include "slabheap/slabheap.h"
 #include "support/environment.hpp"
@@ -18,16 +19,20 @@ using slabheap::test::Memory;
 
 namespace {
 
-constexpr std::size_t region_bytes = 512 << 10;
+constexpr std::size_t region_bytes = 256 << 10;
+
+void write_noise(unsigned char* start, std::size_t bytes, std::mt19937_64& random) {
+  for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+    const std::uint64_t noise = random();
+    std::memcpy(start + at, &noise, std::min(sizeof noise, bytes - at));
+  }
+}
 
 /// Overwrites every byte of every page that no live block has; how many.
 std::size_t overwrite_free_memory(const Heap* heap, std::mt19937_64& random) {
   std::size_t overwritten = 0;
   slabheap::test::visit_free_memory(heap, [&](unsigned char* start, std::size_t bytes) {
-    for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
-      const std::uint64_t noise = random();
-      std::memcpy(start + at, &noise, std::min(sizeof noise, bytes - at));
-    }
+    write_noise(start, bytes, random);
     overwritten += bytes;
   });
   return overwritten;
@@ -39,14 +44,14 @@ struct Block {
   std::size_t align;
 };
 
-/// A heap over two regions that lie in every twin as far from each other, and from an aligned address.
+/// A heap of up to four regions, which lie in every twin as far from each other and from an aligned address.
 class Twin {
  public:
   explicit Twin(HeapOptions options) : memory_{bytes, 48} {
-    options.memory = memory_.start();
+    options.memory = region(0);
     options.bytes = region_bytes;
     REQUIRE(heap_new_with(&options, &heap_) == HEAP_STATUS_OK);
-    REQUIRE(heap_add_memory(heap_, at(region_bytes + gap_bytes), region_bytes) == HEAP_STATUS_OK);
+    REQUIRE(heap_add_memory(heap_, region(1), region_bytes) == HEAP_STATUS_OK);
   }
 
   [[nodiscard]] Heap* heap() const { return heap_; }
@@ -54,11 +59,13 @@ class Twin {
     if (block == nullptr) return none;
     return static_cast<std::size_t>(static_cast<const char*>(block) - static_cast<const char*>(memory_.start()));
   }
-  [[nodiscard]] void* at(std::size_t offset) const { return static_cast<char*>(memory_.start()) + offset; }
+  [[nodiscard]] unsigned char* at(std::size_t offset) const { return static_cast<unsigned char*>(memory_.start()) + offset; }
+  [[nodiscard]] unsigned char* region(std::size_t index) const { return at(index * (region_bytes + gap_bytes)); }
 
   static constexpr std::size_t none = ~std::size_t{0};
+  static constexpr std::size_t most_regions = 4;
   static constexpr std::size_t gap_bytes = 1000;
-  static constexpr std::size_t bytes = 2 * region_bytes + gap_bytes;
+  static constexpr std::size_t bytes = most_regions * (region_bytes + gap_bytes);
 
  private:
   Memory memory_;
@@ -72,58 +79,111 @@ struct Operation {
   std::size_t align;
   Block block;
 
+  [[nodiscard]] bool allocates() const { return dice < 500; }
+  [[nodiscard]] bool zeroes() const { return allocates() && dice >= 400; }
+  [[nodiscard]] bool frees() const { return dice >= 500 && dice < 900; }
+  [[nodiscard]] bool reallocates() const { return dice >= 900 && dice < 960; }
+  [[nodiscard]] bool frees_anything() const { return dice >= 960 && dice < 980; }
+  [[nodiscard]] std::size_t anything() const { return (block.offset + size) % Twin::bytes; }
+  [[nodiscard]] bool resets() const { return dice == 999 && align == 256; }
+
   [[nodiscard]] std::size_t run(const Twin& twin) const {
     Heap* heap = twin.heap();
-    if (dice < 480) return twin.offset_of(heap_allocate(heap, size, align));
-    if (dice < 500) return twin.offset_of(heap_allocate_zeroed(heap, size, align));
+    if (zeroes()) return twin.offset_of(heap_allocate_zeroed(heap, size, align));
+    if (allocates()) return twin.offset_of(heap_allocate(heap, size, align));
     void* own = twin.at(block.offset);
-    if (dice < 700) return heap_deallocate(heap, own, block.size, block.align);
-    if (dice < 900) return heap_free(heap, own);
-    if (dice < 960) return twin.offset_of(heap_reallocate(heap, own, block.size, block.align, size));
-    if (dice < 980) return heap_free(heap, twin.at((block.offset + size) % Twin::bytes));  // whatever that is
-    if (dice < 990) return heap_trim(heap);
-    return heap_block_size(heap, own);
+    if (reallocates()) return twin.offset_of(heap_reallocate(heap, own, block.size, block.align, size));
+    if (frees()) return dice < 700 ? heap_deallocate(heap, own, block.size, block.align) : heap_free(heap, own);
+    if (frees_anything()) return heap_free(heap, twin.at(anything()));
+    if (resets()) return heap_reset(heap);
+    if (dice == 998) return heap_add_memory(heap, twin.region(size % Twin::most_regions), region_bytes);  // it may be there
+    return dice < 990 ? heap_trim(heap) : heap_block_size(heap, own);
   }
 };
 
-/// What is live after an operation that answered so.
-void follow(const Operation& operation, std::size_t answer, const Twin& twin, std::vector<Block>& blocks, std::size_t chosen) {
-  const auto forget = [&](std::size_t offset) {
-    std::erase_if(blocks, [&](const Block& block) { return block.offset == offset; });
-  };
-  const std::size_t dice = operation.dice;
-  if (dice < 500 && answer != Twin::none) blocks.push_back({answer, operation.size, operation.align});
-  if (dice >= 500 && dice < 900) forget(blocks[chosen].offset);
-  if (dice >= 900 && dice < 960 && answer != Twin::none) blocks[chosen] = {answer, operation.size, operation.block.align};
-  if (dice >= 960 && dice < 980 && answer == HEAP_STATUS_OK) {
-    forget(twin.offset_of(twin.at((operation.block.offset + operation.size) % Twin::bytes)));
+/// Two heaps that do the same, of which one has its free memory overwritten, and the blocks of both.
+class Twins {
+ public:
+  Twins(const HeapOptions& options, std::size_t seed)
+      : quiet_{options}, noisy_{options}, random_{static_cast<std::uint32_t>(seed)}, noise_{seed + 1} {}
+
+  void step() {
+    const std::size_t chosen = blocks_.empty() ? 0 : random_() % blocks_.size();
+    const std::size_t size = random_() % (std::size_t{1} << random_() % (random_() % 8 == 0 ? 17 : 12));
+    const Operation operation{blocks_.empty() ? 0 : random_() % 1000, size, std::size_t{1} << random_() % 9,
+                              blocks_.empty() ? Block{} : blocks_[chosen]};
+    REQUIRE(are_alike(operation.block.offset, operation.block.size));
+    const std::size_t answer = operation.run(quiet_);
+    REQUIRE(operation.run(noisy_) == answer);
+    follow(operation, answer, chosen);
+    if (random_() % 16 == 0) overwritten_ += overwrite_free_memory(noisy_.heap(), noise_);
   }
-}
+
+  /// Compares all that there is.
+  void compare() const {
+    REQUIRE(slabheap::test::picture(quiet_.heap()) == slabheap::test::picture(noisy_.heap()));
+    for (const Block& block : blocks_) REQUIRE(are_alike(block.offset, block.size));
+    const HeapStats of_quiet = heap_stats(quiet_.heap());
+    const HeapStats of_noisy = heap_stats(noisy_.heap());
+    REQUIRE(std::memcmp(&of_quiet, &of_noisy, sizeof(HeapStats)) == 0);
+    REQUIRE(of_noisy.live_blocks == blocks_.size());
+    REQUIRE(heap_check(noisy_.heap()) == HEAP_STATUS_OK);
+  }
+
+  [[nodiscard]] std::size_t overwritten() const { return overwritten_; }
+
+ private:
+  /// What is live after an operation that answered so, and what stands there.
+  void follow(const Operation& operation, std::size_t answer, std::size_t chosen) {
+    if (operation.allocates() && answer != Twin::none) {
+      if (operation.zeroes()) REQUIRE((is_zero(quiet_, answer, operation.size) && is_zero(noisy_, answer, operation.size)));
+      blocks_.push_back({answer, operation.size, operation.align});
+      write(blocks_.back());
+    } else if (operation.reallocates() && answer != Twin::none) {
+      REQUIRE(are_alike(answer, std::min(operation.size, operation.block.size)));
+      blocks_[chosen] = {answer, operation.size, operation.block.align};
+      write(blocks_[chosen]);
+    } else if (operation.frees()) {
+      forget(operation.block.offset);
+    } else if (operation.frees_anything() && answer == HEAP_STATUS_OK) {
+      forget(operation.anything());
+    } else if (operation.resets()) {
+      blocks_.clear();
+    }
+  }
+
+  [[nodiscard]] static bool is_zero(const Twin& twin, std::size_t offset, std::size_t bytes) {
+    const unsigned char* start = twin.at(offset);
+    return std::all_of(start, start + bytes, [](unsigned char byte) { return byte == 0; });
+  }
+  [[nodiscard]] bool are_alike(std::size_t offset, std::size_t bytes) const {
+    return std::memcmp(quiet_.at(offset), noisy_.at(offset), bytes) == 0;
+  }
+  void write(const Block& block) {
+    write_noise(quiet_.at(block.offset), block.size, noise_);
+    std::memcpy(noisy_.at(block.offset), quiet_.at(block.offset), block.size);
+  }
+  void forget(std::size_t offset) {
+    std::erase_if(blocks_, [=](const Block& block) { return block.offset == offset; });
+  }
+
+  Twin quiet_;
+  Twin noisy_;
+  std::mt19937 random_;
+  std::mt19937_64 noise_;
+  std::vector<Block> blocks_;
+  std::size_t overwritten_ = 0;
+};
 
 /// Bytes overwritten in a run.
 std::size_t compare_twins(const HeapOptions& options, std::size_t seed, std::size_t steps) {
-  std::mt19937 random{static_cast<std::uint32_t>(seed)};
-  std::mt19937_64 noise{seed + 1};
-  const Twin quiet{options};
-  const Twin noisy{options};
-  std::vector<Block> blocks;
-  std::size_t overwritten = 0;
+  Twins twins{options, seed};
   for (std::size_t i = 0; i < steps; ++i) {
-    const std::size_t chosen = blocks.empty() ? 0 : random() % blocks.size();
-    const std::size_t size = random() % (std::size_t{1} << random() % (random() % 8 == 0 ? 17 : 12));
-    const Operation operation{blocks.empty() ? 0 : random() % 1000, size, std::size_t{1} << random() % 9,
-                              blocks.empty() ? Block{} : blocks[chosen]};
-    const std::size_t answer = operation.run(quiet);
-    REQUIRE(operation.run(noisy) == answer);
-    follow(operation, answer, quiet, blocks, chosen);
-    if (random() % 16 == 0) overwritten += overwrite_free_memory(noisy.heap(), noise);
-    if (i % 64 == 0) REQUIRE(slabheap::test::picture(quiet.heap()) == slabheap::test::picture(noisy.heap()));
+    twins.step();
+    if (i % 64 == 0) twins.compare();
   }
-  const HeapStats of_quiet = heap_stats(quiet.heap());
-  const HeapStats of_noisy = heap_stats(noisy.heap());
-  CHECK(std::memcmp(&of_quiet, &of_noisy, sizeof(HeapStats)) == 0);
-  CHECK(heap_check(noisy.heap()) == HEAP_STATUS_OK);
-  return overwritten;
+  twins.compare();
+  return twins.overwritten();
 }
 
 }  // namespace
