@@ -191,6 +191,7 @@ std::size_t compare_twins(const HeapOptions& options, std::size_t seed, std::siz
 TEST_CASE("free memory that is overwritten at any moment changes no answer") {
   const std::size_t seed = environment_or("SLABHEAP_SEED", 1);
   const std::size_t steps = environment_or("SLABHEAP_TWIN_STEPS", 4000);
+  std::cout << "free memory: 4 pairs of twins, " << steps << " operations each, SLABHEAP_SEED=" << seed << '\n';
   std::size_t overwritten = 0;
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
     for (const HeapPageLayer pages : {HEAP_PAGE_LAYER_BUDDY, HEAP_PAGE_LAYER_BEST_FIT}) {
@@ -201,6 +202,7 @@ TEST_CASE("free memory that is overwritten at any moment changes no answer") {
       overwritten += compare_twins(options, seed, steps);
     }
   }
+  slabheap::test::set_figure("twin_seed", seed);
   slabheap::test::add_figure("twin_operations", 4 * steps);
   slabheap::test::add_figure("overwritten_bytes", overwritten);
   std::cout << "free memory: " << overwritten << " bytes overwritten in " << 4 * steps << " operations\n";

@@ -1,6 +1,7 @@
 // What threads may do: use heaps of their own, hand one on, and read a heap that nobody changes.
 #include <doctest/doctest.h>
 
+#include <iostream>
 #include <mutex>
 #include <thread>
 
@@ -34,6 +35,7 @@ std::size_t count_blocks(const Heap* heap) {
 TEST_CASE("threads that have a heap each do not meet") {
   const std::size_t seed = environment_or("SLABHEAP_SEED", 1);
   const std::size_t steps = environment_or("SLABHEAP_THREAD_STEPS", 20000);
+  std::cout << "threads: " << steps << " operations each, SLABHEAP_SEED=" << seed << '\n';
   in_threads([=](std::size_t thread) {
     std::mt19937_64 random{seed + thread};
     Setup setup;
