@@ -11,6 +11,7 @@
 using slabheap::test::environment_or;
 using slabheap::test::Model;
 using slabheap::test::Setup;
+using slabheap::test::Shortage;
 
 namespace {
 
@@ -22,8 +23,8 @@ std::vector<Setup> setups() {
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
     const auto add = [&](const std::vector<std::size_t>& regions, std::size_t page_bytes = 0, std::size_t misalignment = 0,
                          HeapPageLayer pages = HEAP_PAGE_LAYER_PRESET, std::size_t set_blocks = 0,
-                         const std::vector<std::size_t>& classes = {}) {
-      setups.push_back({preset, classes, set_blocks, page_bytes, pages, regions, misalignment});
+                         const std::vector<std::size_t>& classes = {}) -> Setup& {
+      return setups.emplace_back(Setup{preset, classes, set_blocks, page_bytes, pages, regions, misalignment});
     };
     add({1024 * kib});
     add({32 * kib}, 0, 40);
@@ -36,7 +37,16 @@ std::vector<Setup> setups() {
     add({400 * kib, 200 * kib}, 512, 1, HEAP_PAGE_LAYER_BUDDY, 1, odd);
     add({700 * kib}, 8192, 100, HEAP_PAGE_LAYER_BEST_FIT, 64, odd);
     add({4096 * kib}, 65536);
+    add({400 * kib, 100 * kib}, 0, 0, HEAP_PAGE_LAYER_BUDDY).freed_runs = HEAP_FREED_RUNS_MERGED;
+    add({400 * kib, 100 * kib}, 0, 0, HEAP_PAGE_LAYER_BEST_FIT).freed_runs = HEAP_FREED_RUNS_MERGED;
+    add({64 * kib, 64 * kib, 64 * kib, 200 * kib}).shortage = Shortage::adds_region;
+    add({200 * kib}).shortage = Shortage::trims;
+#ifdef SLABHEAP_OS
+    add({1024 * kib, 300 * kib, 100 * kib}, 0, 0, HEAP_PAGE_LAYER_BUDDY).is_mapped = true;
+    add({1024 * kib, 300 * kib, 100 * kib}, 0, 0, HEAP_PAGE_LAYER_BEST_FIT).is_mapped = true;
+#endif
   }
+  setups.push_back({HEAP_PRESET_COMPACT, {}, 0, 0, HEAP_PAGE_LAYER_PRESET, {8192 * kib}});  // which has the fine classes
   return setups;
 }
 

@@ -72,40 +72,12 @@ bool is_longest(std::size_t figure, const std::vector<std::size_t>& lengths, Hea
 
 }  // namespace
 
-HeapOptions Setup::options() const {
-  HeapOptions options = heap_options_default();
-  options.preset = preset;
-  options.classes = classes.empty() ? nullptr : classes.data();
-  options.class_count = classes.size();
-  options.set_blocks = set_blocks;
-  options.page_bytes = page_bytes;
-  options.pages = pages;
-  return options;
-}
-
-std::size_t Setup::page_size() const {
-  if (page_bytes != 0) return page_bytes;
-  return preset == HEAP_PRESET_COMPACT ? 1024 : 4096;
-}
-
-HeapPageLayer Setup::layer() const {
-  if (pages != HEAP_PAGE_LAYER_PRESET) return pages;
-  return preset == HEAP_PRESET_COMPACT ? HEAP_PAGE_LAYER_BEST_FIT : HEAP_PAGE_LAYER_BUDDY;
-}
-
-std::string Setup::name() const {
-  std::string name = preset == HEAP_PRESET_COMPACT ? "compact" : "classic";
-  if (!classes.empty()) name += ", " + std::to_string(classes.size()) + " classes";
-  if (set_blocks != 0) name += ", sets of " + std::to_string(set_blocks);
-  name += ", pages of " + std::to_string(page_size());
-  name += layer() == HEAP_PAGE_LAYER_BUDDY ? ", buddy" : ", best fit";
-  for (const std::size_t bytes : regions) name += ", " + std::to_string(bytes) + " bytes";
-  if (misalignment != 0) name += " at " + std::to_string(misalignment);
-  return name;
-}
-
 Model::Model(const Setup& setup) : setup_{setup}, classes_{setup.classes} {
   for (const std::size_t bytes : setup.regions) {
+    if (setup.is_mapped) {
+      places_.push_back({nullptr, bytes});
+      continue;
+    }
     owned_.push_back(std::make_unique<Memory>(bytes, setup.misalignment));
     places_.push_back({static_cast<unsigned char*>(owned_.back()->start()), bytes});
   }
@@ -120,8 +92,14 @@ void Model::open() {
   HeapOptions options = setup_.options();
   options.memory = places_[0].start;
   options.bytes = places_[0].bytes;
+  options.context = this;
+  if (setup_.shortage != Shortage::unasked) {
+    options.out_of_memory = [](void* context, ::Heap* heap, size_t size, size_t align) {
+      return static_cast<Model*>(context)->help(heap, size, align);
+    };
+  }
   REQUIRE(heap_new_with(&options, &heap_) == HEAP_STATUS_OK);
-  regions_ = {places_[0]};
+  regions_.push_back(setup_.is_mapped ? place_of_mapping(options.bytes) : places_[0]);
   given_bytes_ = options.bytes;
   expected_ = heap_stats(heap_);
   if (!classes_.empty()) return;
@@ -137,6 +115,44 @@ Model::~Model() {
   for (const auto& memory : owned_) CHECK(memory->rim_is_whole());
 }
 
+/// Where the newest region lies, by the pages that none of the others has: mapped memory is as aligned as it is long, and less
+/// than half of it comes before its pages.
+Range Model::place_of_mapping(std::size_t bytes) const {
+  for (const HeapRun& run : runs_of(heap_)) {
+    if (std::any_of(regions_.begin(), regions_.end(), [&](const Range& region) { return region.holds(run.start); })) continue;
+    const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(run.start) & ~(std::bit_floor(bytes) - 1);
+    return {static_cast<unsigned char*>(pointer(start)), bytes};
+  }
+  FAIL("the system gave no pages");
+  return {};
+}
+
+/// Called by the heap when memory runs out.
+bool Model::help(const ::Heap* heap, std::size_t size, std::size_t align) {
+  ++shortages_;
+  CHECK(heap == heap_);
+  CHECK(size == asked_size_);
+  CHECK(align == asked_align_);
+  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  if (setup_.shortage == Shortage::adds_region) return add_region();
+  if (setup_.shortage == Shortage::fails) return false;
+  trim();
+  return true;
+}
+
+void Model::ask_for(std::size_t size, std::size_t align) {
+  asked_size_ = size;
+  asked_align_ = align;
+  shortages_ = 0;
+}
+
+/// A request that fails was asked about once, others at the most.
+void Model::check_helped(bool is_given) const {
+  const std::size_t most = setup_.shortage == Shortage::unasked ? 0 : 1;
+  CHECK(shortages_ <= most);
+  if (!is_given) CHECK(shortages_ == most);
+}
+
 bool Model::add_region() {
   if (regions_.size() == places_.size()) return false;
   const Range place = places_[regions_.size()];
@@ -146,7 +162,7 @@ bool Model::add_region() {
     return false;
   }
   REQUIRE(status == HEAP_STATUS_OK);
-  regions_.push_back(place);
+  regions_.push_back(setup_.is_mapped ? place_of_mapping(place.bytes) : place);
   given_bytes_ += place.bytes;
   const HeapStats stats = heap_stats(heap_);
   CHECK(stats.region_count == regions_.size());
@@ -229,7 +245,9 @@ std::uintptr_t Model::allocate(std::size_t size, std::size_t align, bool zeroed)
   const HeapUsableSize usable = heap_usable_size(heap_, size, align);
   CHECK(usable.min == size);
   CHECK(usable.max == block.held);
+  ask_for(size, align);
   void* memory = zeroed ? heap_allocate_zeroed(heap_, size, align) : heap_allocate(heap_, size, align);
+  check_helped(memory != nullptr);
   if (memory == nullptr) {
     ++expected_.failed_allocations;
     CHECK((block.held > heap_stats(heap_).largest_free_bytes || align > setup_.page_size()));
@@ -248,8 +266,10 @@ std::uintptr_t Model::reallocate(std::uintptr_t address, std::size_t new_size) {
   const Block block = blocks_.at(address);
   Block resized = expected_block(new_size, block.align);
   resized.fill = block.fill;
+  ask_for(new_size, block.align);
   const auto moved =
       reinterpret_cast<std::uintptr_t>(heap_reallocate(heap_, pointer(address), block.size, block.align, new_size));
+  check_helped(moved != 0);
   if (moved == 0) {
     ++expected_.failed_allocations;
     check_contents(address, block, block.held);
@@ -287,7 +307,10 @@ void Model::reset() {
   while (!blocks_.empty()) erase(blocks_.begin()->first);
 }
 
-void Model::trim() { (void)heap_trim(heap_); }
+void Model::trim() {
+  CHECK(heap_trim(heap_) <= heap_available_bytes(heap_));
+  CHECK(heap_trim(heap_) == 0);
+}
 
 void Model::refuse(void* block, HeapStatus status) {
   CHECK(heap_free(heap_, block) == status);

@@ -20,6 +20,10 @@
 
 namespace slabheap::test {
 
+/// What is done when memory runs out: nothing is asked, the request fails, or it is tried again after a trim or with the next
+/// region.
+enum class Shortage { unasked, fails, trims, adds_region };
+
 /// What a heap under test is made of.
 struct Setup {
   HeapPreset preset = HEAP_PRESET_CLASSIC;
@@ -29,6 +33,9 @@ struct Setup {
   HeapPageLayer pages = HEAP_PAGE_LAYER_PRESET;
   std::vector<std::size_t> regions = {std::size_t{1} << 20};  // bytes of each; the first makes the heap
   std::size_t misalignment = 0;                               // of each
+  HeapFreedRuns freed_runs = HEAP_FREED_RUNS_KEPT;
+  bool is_mapped = false;  // whether the system gives the memory of the regions
+  Shortage shortage = Shortage::unasked;
 
   [[nodiscard]] HeapOptions options() const;
   [[nodiscard]] std::size_t page_size() const;
@@ -87,6 +94,10 @@ class Model {
 
  private:
   void open();
+  [[nodiscard]] Range place_of_mapping(std::size_t bytes) const;
+  bool help(const ::Heap* heap, std::size_t size, std::size_t align);
+  void ask_for(std::size_t size, std::size_t align);
+  void check_helped(bool is_given) const;
   void insert(std::uintptr_t address, const Block& block);
   [[nodiscard]] std::size_t& used_bytes_for(const Block& block);
   void erase(std::uintptr_t address);
@@ -97,13 +108,16 @@ class Model {
   Setup setup_;
   std::vector<std::size_t> classes_;
   std::vector<std::unique_ptr<Memory>> owned_;
-  std::vector<Range> places_;   // of all regions that there may be
+  std::vector<Range> places_;   // of all regions that there may be; null where the system gives the memory
   std::vector<Range> regions_;  // that there are
   ::Heap* heap_ = nullptr;
   std::map<std::uintptr_t, Block> blocks_;
   HeapStats expected_{};
   std::size_t given_bytes_ = 0;
   unsigned char next_fill_ = 1;
+  std::size_t asked_size_ = 0;  // of the request that is being made
+  std::size_t asked_align_ = 0;
+  std::size_t shortages_ = 0;  // in which memory ran out so many times
 };
 
 /// `steps` random operations on a model, `check` after every one, or every `stride` of them.
