@@ -10,17 +10,20 @@
 #include "fuzz/stream.hpp"
 #include "fuzz/target.hpp"
 #include "slabheap/slabheap.h"
+#include "support/model.hpp"
 
 namespace slabheap::fuzz {
 namespace {
 
 using test::Range;
+using test::Shortage;
 
 constexpr std::size_t most_mapped_bytes = std::size_t{1} << (sizeof(std::size_t) > 4 ? 36 : 28);
-constexpr std::size_t most_metadata_of_a_page = 1024;         // of a region that is not the first
-constexpr std::size_t most_metadata_of_a_heap = 64 * 1024;    // of one that is, without a descriptor for each page
-constexpr std::uint64_t most_pages = std::uint64_t{1} << 31;  // of a region
-constexpr unsigned numbers_shift = 26;                        // log2 of the pages whose numbers a region of one page takes
+constexpr std::size_t most_metadata_of_a_page = 1024;           // of a region that is not the first
+constexpr std::size_t most_metadata_of_a_heap = 64 * 1024;      // of one that is, without a descriptor for each page
+constexpr std::size_t most_added_bytes = std::size_t{1} << 20;  // beyond the least, when memory runs out
+constexpr std::uint64_t most_pages = std::uint64_t{1} << 31;    // of a region
+constexpr unsigned numbers_shift = 26;                          // log2 of the pages whose numbers a region of one page takes
 
 /// Options as a caller of any version may have them: what follows the known ones is of a later one.
 struct Given {
@@ -64,7 +67,40 @@ void read_memory(Stream& stream, HeapOptions& options) {
   }
 }
 
-Given read_options(Stream& stream, const std::vector<std::size_t>& classes) {
+/// What a heap is given when memory runs out, and what came of it in the request that is being made.
+struct Helper {
+  Shortage shortage = Shortage::unasked;
+  std::size_t page_bytes = 0;
+  std::size_t bytes = 0;
+  std::size_t asked = 0;
+  HeapStatus added = HEAP_STATUS_OUT_OF_MEMORY;
+};
+
+bool help(void* context, Heap* heap, std::size_t size, std::size_t align) {
+  auto& helper = *static_cast<Helper*>(context);
+  ++helper.asked;
+  CHECK(size == helper.bytes);
+  CHECK(align == 1);
+  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  if (helper.shortage == Shortage::trims) (void)heap_trim(heap);
+  if (helper.shortage != Shortage::adds_region) return helper.shortage == Shortage::trims;
+  const std::size_t least = 2 * helper.page_bytes + most_metadata_of_a_page;
+  helper.added = heap_add_memory(heap, nullptr, least + std::min(size, most_added_bytes));
+  return helper.added == HEAP_STATUS_OK;
+}
+
+/// The options that came to be read later than the others.
+void read_later_options(Stream& stream, HeapOptions& options, Helper& helper) {
+  const std::uint8_t last = stream.last();
+  if (last < 192) return;
+  options.freed_runs = static_cast<HeapFreedRuns>((last >> 3 & 7) == 7 ? last : last & 1);
+  helper.shortage = static_cast<Shortage>(last >> 1 & 3);
+  if (helper.shortage == Shortage::unasked) return;
+  options.out_of_memory = help;
+  options.context = &helper;
+}
+
+Given read_options(Stream& stream, const std::vector<std::size_t>& classes, Helper& helper) {
   Given given{};
   HeapOptions& options = given.options;
   const std::uint8_t version = stream.byte();
@@ -82,6 +118,7 @@ Given read_options(Stream& stream, const std::vector<std::size_t>& classes) {
   // A list that is shorter than it is said to be is nothing that a heap could notice.
   if (options.classes != nullptr) options.class_count %= classes.size() + 1;
   read_memory(stream, options);
+  read_later_options(stream, options, helper);
   return given;
 }
 
@@ -110,8 +147,9 @@ HeapStatus expected_status(const Given& given) {
   }
   const std::size_t page = options.page_bytes;
   const bool is_right = options.preset <= HEAP_PRESET_COMPACT && options.pages <= HEAP_PAGE_LAYER_BEST_FIT &&
-                        options.invalid_free <= HEAP_INVALID_FREE_ABORT && options.set_blocks <= 64 &&
-                        (page == 0 || (std::has_single_bit(page) && page >= 512 && page <= 65536)) && is_class_list(options);
+                        options.invalid_free <= HEAP_INVALID_FREE_ABORT && options.freed_runs <= HEAP_FREED_RUNS_MERGED &&
+                        options.set_blocks <= 64 && (page == 0 || (std::has_single_bit(page) && page >= 512 && page <= 65536)) &&
+                        is_class_list(options);
   return is_right ? HEAP_STATUS_OK : HEAP_STATUS_INVALID_ARGUMENT;
 }
 
@@ -177,10 +215,29 @@ void add_region(Stream& stream, Heap* heap, std::size_t page_bytes, Regions& reg
   if (status == HEAP_STATUS_OK) regions.on_ground.push_back(place);
 }
 
+/// A block of so many bytes; null if there is none.
+void* allocate(Heap* heap, std::size_t bytes, Helper& helper, Regions& regions) {
+  helper.bytes = bytes;
+  helper.asked = 0;
+  helper.added = HEAP_STATUS_OUT_OF_MEMORY;
+  const std::size_t longest = heap_stats(heap).largest_free_bytes;
+  const std::size_t held = heap_usable_size(heap, bytes, 1).max;
+  void* block = heap_allocate(heap, bytes, 1);
+  const std::size_t most_asked = held != 0 && helper.shortage != Shortage::unasked ? 1 : 0;
+  CHECK(helper.asked <= most_asked);
+  if (helper.asked != 0 && helper.shortage == Shortage::adds_region) regions.check_added(helper.added);
+  if (helper.added == HEAP_STATUS_OK) ++regions.mapped;
+  if (block != nullptr) return block;
+  CHECK(helper.asked == most_asked);
+  CHECK((held == 0 || (held > longest && held > heap_stats(heap).largest_free_bytes)));
+  return nullptr;
+}
+
 /// Uses a heap, the whole of its memory too, and adds to it.
-void use(Stream& stream, Heap* heap, const HeapOptions& options) {
+void use(Stream& stream, Heap* heap, const HeapOptions& options, Helper& helper) {
   Regions regions{{}, options.memory == nullptr ? 1U : 0U, options.bytes / page_bytes_of(options)};
   if (regions.mapped == 0) regions.on_ground.push_back({static_cast<unsigned char*>(options.memory), options.bytes});
+  helper.page_bytes = page_bytes_of(options);
   std::vector<void*> blocks;
   while (!stream.empty()) {
     const std::uint8_t choice = stream.byte();
@@ -190,12 +247,8 @@ void use(Stream& stream, Heap* heap, const HeapOptions& options) {
       CHECK(heap_free(heap, blocks.back()) == HEAP_STATUS_OK);
       blocks.pop_back();
     } else {
-      const std::size_t longest = heap_stats(heap).largest_free_bytes;
-      const std::size_t bytes = choice == 2 ? longest : stream.size();
-      const std::size_t held = heap_usable_size(heap, bytes, 1).max;
-      void* block = heap_allocate(heap, bytes, 1);
-      if (held != 0 && held <= longest) CHECK(block != nullptr);
-      if (block != nullptr) blocks.push_back(block);
+      const std::size_t bytes = choice == 2 ? heap_stats(heap).largest_free_bytes : stream.size();
+      if (void* block = allocate(heap, bytes, helper, regions)) blocks.push_back(block);
     }
     CHECK(heap_check(heap) == HEAP_STATUS_OK);
     CHECK(heap_stats(heap).region_count == regions.count());
@@ -212,7 +265,8 @@ void use(Stream& stream, Heap* heap, const HeapOptions& options) {
 void create(Stream stream) {
   clear_ground();
   const std::vector<std::size_t> classes = read_classes(stream);
-  const Given given = read_options(stream, classes);
+  Helper helper;
+  const Given given = read_options(stream, classes, helper);
   const HeapStatus expected = expected_status(given);
   CHECK((heap_options_problem(&given.options) == nullptr) == (expected == HEAP_STATUS_OK));
   Heap* heap = nullptr;
@@ -223,7 +277,7 @@ void create(Stream stream) {
   } else {
     check_creation(given.options, status);
   }
-  if (heap != nullptr) return use(stream, heap, given.options);
+  if (heap != nullptr) return use(stream, heap, given.options, helper);
   CHECK(is_untouched_outside({}));
 }
 

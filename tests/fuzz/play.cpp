@@ -14,6 +14,7 @@ namespace {
 using test::Model;
 using test::Range;
 using test::Setup;
+using test::Shortage;
 
 constexpr std::size_t regions_of_a_heap = 3;
 constexpr std::size_t most_heaps = 2;
@@ -27,6 +28,13 @@ const std::vector<std::size_t>& class_list(std::size_t choice) {
   return lists[choice % std::size(lists)];
 }
 
+/// Those that the compact preset has in a heap of 8 MiB.
+const std::vector<std::size_t>& fine_classes() {
+  static const std::vector<std::size_t> classes =
+      Model{Setup{HEAP_PRESET_COMPACT, {}, 0, 0, {}, {std::size_t{8} << 20}}}.classes();
+  return classes;
+}
+
 Setup read_setup(Stream& stream) {
   Setup setup;
   const std::uint8_t choice = stream.byte();
@@ -37,6 +45,11 @@ Setup read_setup(Stream& stream) {
   setup.page_bytes = pages < 128 ? 0 : std::size_t{512} << pages % 8;
   const std::uint8_t blocks = stream.byte();
   setup.set_blocks = blocks < 128 ? 0 : blocks % 64 + 1;
+  const std::uint8_t last = stream.last();
+  if (last < 192) return setup;
+  setup.freed_runs = static_cast<HeapFreedRuns>(last & 1);
+  setup.shortage = static_cast<Shortage>(last >> 1 & 3);
+  if ((last >> 3 & 7) == 7) setup.classes = fine_classes();
   return setup;
 }
 

@@ -21,6 +21,14 @@ class Stream {
     return first;
   }
 
+  /// The last byte, for what came to be asked later than the rest, which then means what it did.
+  std::uint8_t last() {
+    if (left_.empty()) return 0;
+    const std::uint8_t last = left_.back();
+    left_ = left_.first(left_.size() - 1);
+    return last;
+  }
+
   /// A little-endian number of so many bytes.
   std::size_t number(unsigned bytes) {
     std::size_t value = 0;

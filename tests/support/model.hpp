@@ -62,6 +62,7 @@ class Model {
   Model& operator=(const Model&) = delete;
 
   [[nodiscard]] const Setup& setup() const { return setup_; }
+  [[nodiscard]] const std::vector<std::size_t>& classes() const { return classes_; }
   [[nodiscard]] ::Heap* heap() const { return heap_; }
   [[nodiscard]] const std::map<std::uintptr_t, Block>& blocks() const { return blocks_; }
 
