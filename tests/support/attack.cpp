@@ -274,7 +274,7 @@ const std::vector<Attack>& attacks() {
       {"block of a set reassigned to a large block, freed there too", 1, 0, free_what_was_reassigned_and_freed<other_length>},
       {"block never handed out", 1, 0, free_what_was_never_handed_out},
       {"wrong size", 0, 6, free_with_the_wrong_size},
-      {"wrong alignment", 0, 8, free_with_the_wrong_alignment},
+      {"wrong alignment", 0, 4, free_with_the_wrong_alignment},
       {"block from before a reset", 1, 0, free_after_a_reset},
   };
   return all;
