@@ -31,6 +31,7 @@ class HeapChoice:
         page_bytes: _Number,
         pages: _Number,
         freed_runs: _Number,
+        huge_pages: _Number,
     ) -> None: ...
     @property
     def bytes(self) -> int: ...

@@ -82,9 +82,9 @@ def points_of(grid: Mapping[str, Iterable[Any]]) -> list[Point]:
     """Every combination of the grid's values, the last axis changing fastest; those that come to the same only once.
 
     Args:
-        grid: From an axis ("allocator", "bytes", "regions", "preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs") to its
-            values. The value None is what there is without the option. The allocators are those of `compare`; options count for slabheap
-            alone.
+        grid: From an axis ("allocator", "bytes", "regions", "preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs",
+            "huge_pages") to its values. The value None is what there is without the option. The allocators are those of `compare`; options
+            count for slabheap alone.
 
     Returns:
         The points, in order.

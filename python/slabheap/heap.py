@@ -12,7 +12,7 @@ from typing_extensions import Buffer
 
 from slabheap._core import Block, HeapBase
 from slabheap.markup import card
-from slabheap.options import FreedRuns, PageLayer, Preset, alignment, choice_of, count
+from slabheap.options import FreedRuns, HugePages, PageLayer, Preset, alignment, choice_of, count
 from slabheap.pages import RUN_KINDS
 from slabheap.stats import ClassStats, Stats, UsableSize
 from slabheap.texts import bytes_text, counted
@@ -52,6 +52,9 @@ class Heap(HeapBase):
         freed_runs: What becomes of a run of pages that is freed: "kept", while less than half of the heap is in use, runs of up to 64
             pages wait for the next request of as many, which is faster; "merged", each is merged with its free neighbours at once, so
             that no call takes more steps than another of its kind.
+        huge_pages: Whether memory that is mapped from the OS, now or by `add_memory`, is to be backed by huge pages, of 2 MiB on most
+            systems: "system", as the OS does by itself; "wanted", so that memory is first used and addressed faster, while resident
+            memory grows by huge pages; "unwanted", so that it grows by small ones. It is advice: an OS without them ignores it.
         out_of_memory: Called with the size and alignment of a request that there is no memory for. It may add memory to the heap, or
             free blocks; True asks for one more try. What it raises, the request raises.
 
@@ -78,11 +81,10 @@ class Heap(HeapBase):
         page_bytes: int | None = None,
         pages: PageLayer | None = None,
         freed_runs: FreedRuns = "kept",
+        huge_pages: HugePages = "system",
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> None:
-        choice = choice_of(
-            bytes, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages, freed_runs=freed_runs
-        )
+        choice = choice_of(bytes, preset, classes, set_blocks, page_bytes, pages, freed_runs, huge_pages)
         self._open(choice, None, out_of_memory)
 
     @classmethod
@@ -96,6 +98,7 @@ class Heap(HeapBase):
         page_bytes: int | None = None,
         pages: PageLayer | None = None,
         freed_runs: FreedRuns = "kept",
+        huge_pages: HugePages = "system",
         out_of_memory: Callable[[int, int], bool] | None = None,
     ) -> Self:
         """A heap in memory that the caller owns: a writable, contiguous buffer, held until the heap is closed.
@@ -111,9 +114,7 @@ class Heap(HeapBase):
         if buffer is None:
             raise TypeError("memory must be a writable buffer, not None")
         heap = cls.__new__(cls)
-        choice = choice_of(
-            0, preset=preset, classes=classes, set_blocks=set_blocks, page_bytes=page_bytes, pages=pages, freed_runs=freed_runs
-        )
+        choice = choice_of(0, preset, classes, set_blocks, page_bytes, pages, freed_runs, huge_pages)
         heap._open(choice, buffer, out_of_memory)
         return heap
 

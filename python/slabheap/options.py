@@ -8,19 +8,21 @@ from typing import Literal, SupportsIndex, TypeAlias
 
 from slabheap._core import HeapChoice
 
-__all__ = ["OPTIONS", "FreedRuns", "PageLayer", "Preset", "alignment", "choice_of", "count"]
+__all__ = ["OPTIONS", "FreedRuns", "HugePages", "PageLayer", "Preset", "alignment", "choice_of", "count"]
 
 Preset: TypeAlias = Literal["classic", "compact"]
 PageLayer: TypeAlias = Literal["buddy", "best_fit"]
 FreedRuns: TypeAlias = Literal["kept", "merged"]
+HugePages: TypeAlias = Literal["system", "wanted", "unwanted"]
 
 #: The names of the options, besides the bytes.
-OPTIONS = ("preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs")
+OPTIONS = ("preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs", "huge_pages")
 
-# The numbers of HeapPreset, HeapPageLayer and HeapFreedRuns; 0 leaves the page layer to the preset.
+# The numbers of HeapPreset, HeapPageLayer, HeapFreedRuns and HeapHugePages; 0 leaves the page layer to the preset.
 _PRESETS: dict[str, int] = {"classic": 0, "compact": 1}
 _PAGE_LAYERS: dict[str, int] = {"buddy": 1, "best_fit": 2}
 _FREED_RUNS: dict[str, int] = {"kept": 0, "merged": 1}
+_HUGE_PAGES: dict[str, int] = {"system": 0, "wanted": 1, "unwanted": 2}
 
 
 def count(name: str, value: SupportsIndex) -> int:
@@ -63,13 +65,13 @@ def _number_of(name: str, value: str, numbers: dict[str, int]) -> int:
 
 def choice_of(
     bytes: int,  # noqa: A002  (the field's word, and the C interface's)
-    *,
     preset: Preset = "classic",
     classes: Sequence[int] | None = None,
     set_blocks: int | None = None,
     page_bytes: int | None = None,
     pages: PageLayer | None = None,
     freed_runs: FreedRuns = "kept",
+    huge_pages: HugePages = "system",
 ) -> HeapChoice:
     """The options in the form that native code takes; see `Heap` for what they mean.
 
@@ -84,4 +86,5 @@ def choice_of(
         page_bytes=0 if page_bytes is None else count("page_bytes", page_bytes),
         pages=0 if pages is None else _number_of("pages", pages, _PAGE_LAYERS),
         freed_runs=_number_of("freed_runs", freed_runs, _FREED_RUNS),
+        huge_pages=_number_of("huge_pages", huge_pages, _HUGE_PAGES),
     )

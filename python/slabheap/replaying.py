@@ -86,9 +86,9 @@ def replay(
         costs: Whether to time each call in one replay more. Unless given, if there are timed replays.
         snapshot_events: For slabheap, after which events to keep the runs of the heap; the one of the peak unless given.
         progress: Called now and then with the events done and those to do, over all replays.
-        **options: For slabheap, those of `Heap`: `bytes`, `preset`, `classes`, `set_blocks`, `page_bytes`, `pages`, `freed_runs`.
-            Unless given, `bytes` is the least power of two, from 16 MiB on, that is eight times the peak of the requested bytes or
-            more. Also `regions`, 1 to 64: how many regions the bytes are divided among, 1 unless given.
+        **options: For slabheap, those of `Heap`: `bytes`, `preset`, `classes`, `set_blocks`, `page_bytes`, `pages`, `freed_runs`,
+            `huge_pages`. Unless given, `bytes` is the least power of two, from 16 MiB on, that is eight times the peak of the requested
+            bytes or more. Also `regions`, 1 to 64: how many regions the bytes are divided among, 1 unless given.
 
     Returns:
         What it showed.

@@ -48,6 +48,7 @@ _COLUMNS = {
     "page_bytes": "Int64",
     "pages": "string",
     "freed_runs": "string",
+    "huge_pages": "string",
     "bytes": "Int64",
     "regions": "Int64",
     "repeat": "Int64",
@@ -323,9 +324,9 @@ def sweep(
         trace: The trace, a file ("-" for standard input), or a function that makes a trace of a seed. A file is read as a stream by each
             worker; on a cluster, it has to lie where every machine can read it under the same path. So does the folder for temporary
             files, if the trace is none that lies in a file.
-        grid: From an axis ("allocator", "bytes", "regions", "preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs") to the
-            values to try; None stands for what there is without the option. Options count for slabheap alone: other allocators are one
-            point each.
+        grid: From an axis ("allocator", "bytes", "regions", "preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs",
+            "huge_pages") to the values to try; None stands for what there is without the option. Options count for slabheap alone: other
+            allocators are one point each.
         executor: Any `concurrent.futures.Executor`, such as that of a cluster: `dask.distributed.Client(...).get_executor()`. A pool of
             processes unless given.
         jobs: How many processes the pool has; as many as there are cores unless given.

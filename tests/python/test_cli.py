@@ -224,7 +224,7 @@ def test_replay_without_repeats_is_not_timed(trace: Path) -> None:
 
 def test_replay_takes_every_option_of_a_heap(trace: Path) -> None:
     options = ("--classes", "32,64,512", "--set-blocks", 16, "--page-bytes", 1024, "--pages", "best_fit", "--freed-runs", "merged")
-    memory = ("--bytes", "16M", "--regions", 3)
+    memory = ("--bytes", "16M", "--regions", 3, "--huge-pages", "wanted")
     content = told("replay", trace, "--repeats", 0, *options, *memory)
     assert [c["block_size"] for c in content["class_stats"]] == [32, 64, 512]
     assert content["options"] == {
@@ -233,6 +233,7 @@ def test_replay_takes_every_option_of_a_heap(trace: Path) -> None:
         "page_bytes": 1024,
         "pages": "best_fit",
         "freed_runs": "merged",
+        "huge_pages": "wanted",
         "bytes": 1 << 24,
         "regions": 3,
     }

@@ -58,19 +58,21 @@ def test_every_axis_takes_several_values_and_the_word_default(trace: Path) -> No
         "--page-bytes": ("512",),
         "--pages": ("buddy,best_fit",),
         "--freed-runs": ("default,merged",),
+        "--huge-pages": ("unwanted", "wanted"),
         "--bytes": ("16M",),
         "--regions": ("1,2",),
         "--classes": ("64,512", "default"),
     }
     arguments = [argument for name, values in options.items() for value in values for argument in (name, value)]
     rows = told("sweep", trace, *arguments, "--repeats", 0)
-    assert len(rows) == 2 * 2 * 1 * 2 * 2 * 1 * 2 * 2
+    assert len(rows) == 2 * 2 * 1 * 2 * 2 * 2 * 1 * 2 * 2
     expected: dict[str, set[Any]] = {
         "preset": {"compact", None},
         "set_blocks": {16, None},
         "page_bytes": {512},
         "pages": {"buddy", "best_fit"},
         "freed_runs": {None, "merged"},
+        "huge_pages": {"unwanted", "wanted"},
         "bytes": {1 << 24},
         "regions": {1, 2},
         "classes": {"64,512", None},

@@ -238,6 +238,7 @@ BAD_OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "preset of a list": ({"preset": []}, ValueError, "preset must be one of 'classic', 'compact', not []"),
     "pages": ({"pages": "tlsf"}, ValueError, "pages must be one of 'buddy', 'best_fit', not 'tlsf'"),
     "freed_runs": ({"freed_runs": True}, ValueError, "freed_runs must be one of 'kept', 'merged', not True"),
+    "huge_pages": ({"huge_pages": 1}, ValueError, "huge_pages must be one of 'system', 'wanted', 'unwanted', not 1"),
     "page_bytes": ({"page_bytes": 1000}, ValueError, "a page must have a power of two of bytes, 512 to 65536"),
     "small pages": ({"page_bytes": 256}, ValueError, "a page must have a power of two of bytes"),
     "large pages": ({"page_bytes": 131072}, ValueError, "a page must have a power of two of bytes"),

@@ -232,6 +232,7 @@ def test_options_are_those_of_the_heap_and_are_kept_in_the_result() -> None:
         "page_bytes": 512,
         "pages": "buddy",
         "freed_runs": "merged",
+        "huge_pages": "wanted",
         "bytes": 1 << 24,
     }
     result = replay(TRACE, **options)
@@ -244,6 +245,7 @@ BAD_OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "unknown": ({"presets": "compact"}, ValueError, "there is no option 'presets'; those of a replay are bytes, regions, preset, classes"),
     "preset": ({"preset": "tight"}, ValueError, "preset must be one of 'classic', 'compact', not 'tight'"),
     "freed_runs": ({"freed_runs": "split"}, ValueError, "freed_runs must be one of 'kept', 'merged', not 'split'"),
+    "huge_pages": ({"huge_pages": "yes"}, ValueError, "huge_pages must be one of 'system', 'wanted', 'unwanted', not 'yes'"),
     "classes": ({"classes": [5]}, ValueError, "a size class must have at least 8 bytes"),
     "page_bytes": ({"page_bytes": 3}, ValueError, "a page must have a power of two of bytes"),
     "type": ({"page_bytes": "4K"}, TypeError, "page_bytes must be an integer, not of the type str"),

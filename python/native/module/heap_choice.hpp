@@ -19,6 +19,7 @@ struct HeapChoice {
   std::size_t page_bytes;
   std::uint32_t pages;
   std::uint32_t freed_runs;
+  std::uint32_t huge_pages;
 
   /// The options; they point into this. Memory is left to be mapped.
   [[nodiscard]] HeapOptions options() const;

@@ -102,6 +102,14 @@ class FreedRunsName(enum.StrEnum):
     MERGED = "merged"
 
 
+class HugePagesName(enum.StrEnum):
+    """Whether memory is to be backed by huge pages."""
+
+    SYSTEM = "system"
+    WANTED = "wanted"
+    UNWANTED = "unwanted"
+
+
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -176,6 +184,9 @@ _HEAP_OPTIONS: dict[str, Any] = {
     "pages": Annotated[PageLayerName | None, typer.Option(help="The page layer; the preset's unless given.")],
     "freed_runs": Annotated[
         FreedRunsName | None, typer.Option(help="Whether freed runs are kept a while or merged at once; kept unless given.")
+    ],
+    "huge_pages": Annotated[
+        HugePagesName | None, typer.Option(help="Whether the heap's memory is to be in huge pages; as the system does it unless given.")
     ],
 }
 
