@@ -105,7 +105,7 @@ def page_occupancy(runs: _Runs, page_bytes: int | None = None) -> tuple[_Occupan
 
     Examples:
         >>> from slabheap import Heap
-        >>> with Heap(1 << 20) as heap:
+        >>> with Heap(1 << 22) as heap:
         ...     blocks = [heap.allocate(size) for size in (5000, 4096, 2048, 2048)]
         ...     heap.free(blocks[3])
         ...     occupancy, page_bytes = page_occupancy(heap.runs())

