@@ -152,8 +152,9 @@ Reassigned reassign(const Arena& arena, const Subject& subject, std::size_t size
   (void)heap_trim(arena.heap());  // a set is kept back, and runs too
   for (const HeapRun& run : arena.runs()) REQUIRE(run.kind == HEAP_RUN_KIND_FREE);
   while (auto* block = bytes_of(arena.place(size, 1))) {
-    const auto first = stale.lower_bound(block);
-    if (first != stale.end() && *first < block + size) return {*first, block};
+    const auto inside = stale.upper_bound(block);
+    if (inside != stale.end() && *inside < block + size) return {*inside, block};
+    if (stale.contains(block)) return {block, block};
   }
   FAIL("no block lies where one was");
   return {};
