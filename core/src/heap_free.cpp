@@ -127,6 +127,25 @@ Status Heap::free_at(const Place& place) {
   return Status::ok;
 }
 
+/// Frees a block that is not in the recent set.
+Status Heap::deallocate_elsewhere(void* block, std::size_t size, std::size_t align) {
+  if (size > largest_class_) [[unlikely]]
+    return deallocate_large(block, size, align);
+  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
+    if (!spot.has(size, align)) [[unlikely]]
+      return deallocate_otherwise(block, size, align, *spot.set);
+    return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
+  };
+  return in_view(block, quickly, [=, this] { return deallocate_slowly(block, size, align); });
+}
+
+Status Heap::free_elsewhere(void* block) {
+  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
+    return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
+  };
+  return in_view(block, quickly, [=, this] { return free_slowly(block); });
+}
+
 /// Frees a block of the region looked at; `set` is where the fast path looked: the set is full, or holds no such block, or is
 /// none.
 Status Heap::free_otherwise(void* block, Page& set) {

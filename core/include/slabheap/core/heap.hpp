@@ -161,16 +161,19 @@ class alignas(SlabFront) Heap {
   auto at_block(const Spot& spot, Quickly quickly, Slowly slowly);
   template <typename Slowly>
   Status put_back(const Spot& spot, Slowly slowly);
-  Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set);
-  Status free_otherwise(void* block, Page& set);
   [[nodiscard]] std::size_t large_block_at(Address address) const;
   Status free_large(std::size_t page);
   [[nodiscard]] bool free_in_set(Page& set, Address address);
-  Status deallocate_from(void* block, const SlabFront& front);
-  Status settle(const Page& set);
-  Status deallocate_large(void* block, std::size_t size, std::size_t align);
+  // What ends a fast path: called last, and never a part of it, so that no register has to be saved.
+  [[gnu::noinline]] Status deallocate_elsewhere(void* block, std::size_t size, std::size_t align);
+  [[gnu::noinline]] Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set);
+  [[gnu::noinline]] Status deallocate_from(void* block, const SlabFront& front);
+  [[gnu::noinline]] Status deallocate_large(void* block, std::size_t size, std::size_t align);
   [[gnu::noinline]] Status deallocate_slowly(void* block, std::size_t size, std::size_t align);
-  Status free_slowly(void* block);
+  [[gnu::noinline]] Status free_elsewhere(void* block);
+  [[gnu::noinline]] Status free_otherwise(void* block, Page& set);
+  [[gnu::noinline]] Status free_slowly(void* block);
+  [[gnu::noinline]] Status settle(const Page& set);
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
   void look_at(Region& region);
@@ -246,7 +249,7 @@ struct Heap::Spot {
 template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline auto Heap::at_block(const Spot& spot, Quickly quickly, Slowly slowly) {
   // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
-  const Quotient index = spot.front->reciprocal.divide(Spot::now(spot.within));
+  const Quotient index = spot.front->reciprocal.divide(spot.within);
   if (!index.exact || (!spot.is_in_set && index.value >= max_set_blocks)) [[unlikely]]
     return slowly();
   const std::uint64_t used = spot.set->word;
@@ -274,7 +277,7 @@ template <typename Slowly>
   std::size_t page = offset >> page_shift_;
   page -= view_head_distances_[page];
   Page& set = view_pages_[page];
-  return {&set, &fronts()[set.front], offset - (page << page_shift_), false};
+  return {&set, &fronts()[set.front], Spot::now(offset - (page << page_shift_)), false};
 }
 
 /// Makes this set, of the region looked at, the recent one, if it has a front; `start` is that of its first block.
@@ -304,22 +307,17 @@ template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
     if (!spot.has(size, align)) [[unlikely]]
-      return deallocate_otherwise(block, size, align, *spot.set);
+      return deallocate_slowly(block, size, align);
     return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
   };
-  return in_recent_set(block, quickly, [ =, this ]() __attribute__((always_inline)) {
-    if (size > largest_class_) [[unlikely]]
-      return deallocate_large(block, size, align);
-    return in_view(block, quickly, [=, this] { return deallocate_slowly(block, size, align); });
-  });
+  return in_recent_set(block, quickly, [=, this] { return deallocate_elsewhere(block, size, align); });
 }
 
 [[gnu::always_inline]] inline Status Heap::free(void* block) {
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
+    return put_back(spot, [=, this] { return free_slowly(block); });
   };
-  const auto slowly = [=, this] { return free_slowly(block); };
-  return in_recent_set(block, quickly, [ =, this ]() __attribute__((always_inline)) { return in_view(block, quickly, slowly); });
+  return in_recent_set(block, quickly, [=, this] { return free_elsewhere(block); });
 }
 
 template <typename Visitor>
