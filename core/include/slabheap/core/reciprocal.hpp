@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 namespace slabheap {
 
@@ -26,17 +25,14 @@ class Reciprocal {
   bool operator==(const Reciprocal&) const = default;
 
   /// `dividend` is below 2^32.
-  [[nodiscard]] constexpr Quotient divide(std::size_t dividend) const {
-#ifdef __SIZEOF_INT128__
-#ifdef __x86_64__
-    // GCC sets two registers apart for a product of two words, and saves them, for nothing.
-    if (!std::is_constant_evaluated()) {
-      std::uint64_t low = dividend;
-      std::uint64_t high;
-      __asm__("mulq %2" : "+a"(low), "=d"(high) : "r"(word_) : "cc");
-      return {high, low < word_};
-    }
-#endif
+  [[nodiscard]] Quotient divide(std::size_t dividend) const {
+#if defined(__x86_64__)
+    // For a product of two words, GCC sets two more registers apart, and saves them, for nothing.
+    std::uint64_t low = dividend;
+    std::uint64_t high;
+    __asm__("mulq %2" : "+a"(low), "=d"(high) : "r"(word_) : "cc");
+    return {static_cast<std::size_t>(high), low < word_};
+#elif defined(__SIZEOF_INT128__)
     __extension__ using Product = unsigned __int128;
     const Product product = static_cast<Product>(word_) * dividend;
     return {static_cast<std::size_t>(product >> 64), static_cast<std::uint64_t>(product) < word_};
