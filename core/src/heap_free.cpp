@@ -240,7 +240,8 @@ void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::si
     const auto resized = [=, this](std::size_t, std::uint64_t) { return stays ? block : move(block, size, align, new_size); };
     return at_block(spot, resized, slowly);
   };
-  return in_recent_set(block, quickly, [ =, this ]() __attribute__((always_inline)) { return in_view(block, quickly, slowly); });
+  return in_recent_set(
+      block, quickly, [ =, this ]() __attribute__((always_inline)) { return in_view(block, quickly, slowly); });
 }
 
 void* Heap::reallocate_slowly(void* block, std::size_t size, std::size_t align, std::size_t new_size) {

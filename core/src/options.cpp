@@ -8,7 +8,7 @@ constexpr std::size_t classic_classes[] = {64, 128, 256, 512, 1024, 2048, 4096};
 // Steps of a third of a doubling, and of a quarter above 512 bytes: at most a quarter of a block is wasted on a request of more
 // than 17 bytes, and on one that is a multiple of its alignment. All are multiples of 8, which keeps the routing table short.
 constexpr std::size_t compact_classes[] = {
-    16,  24,  32,  40,  48,  64,  80,   96,   128,  160,  192,  256,  320,  384,
+    16,  24,  32,  40,  48,   64,   80,   96,   128,  160,  192,  256,  320,  384,
     512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096,
 };
 

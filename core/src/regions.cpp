@@ -175,7 +175,8 @@ void Regions::note_owners() {
   for (std::uint8_t& owner : table_->chunk_owner) owner = no_region;
   for (std::uint32_t i = 0; i < count_; ++i) {
     const Chunks chunks = chunks_of(by_address(i));
-    for (std::uint32_t chunk = chunks.first; chunk <= chunks.last; ++chunk) table_->chunk_owner[chunk] = static_cast<std::uint8_t>(i);
+    for (std::uint32_t chunk = chunks.first; chunk <= chunks.last; ++chunk)
+      table_->chunk_owner[chunk] = static_cast<std::uint8_t>(i);
   }
 }
 

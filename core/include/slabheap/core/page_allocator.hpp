@@ -12,7 +12,8 @@ enum class PageLayerKind : std::uint32_t { buddy, best_fit };
 
 struct SlabFront;
 
-/// The set in which frees look for their block first, of the region that they look at; none while it has no bytes. It has a front.
+/// The set in which frees look for their block first, of the region that they look at; none while it has no bytes. It has a
+/// front.
 struct RecentSet {
   Address start = 0;  // of its first block
   Page* set = nullptr;

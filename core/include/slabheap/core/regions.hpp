@@ -47,8 +47,8 @@ struct Region {
   // What the fast paths read (see Heap).
   Address pages_start;  ///< address of the first page
   std::size_t pages_bytes;
-  Page* pages;                    ///< a descriptor for each page
-  HeadDistance* head_distances;   ///< pages back to the head of the set that holds the page; a hint where no set does
+  Page* pages;                   ///< a descriptor for each page
+  HeadDistance* head_distances;  ///< pages back to the head of the set that holds the page; a hint where no set does
 
   // Where page 0 and its descriptor would be, so that a number is all it takes to find a page. They may lie outside of all
   // memory.
