@@ -162,6 +162,24 @@ TEST_CASE("trim gives back what was in use on both sides of pages that were neve
   heap_destroy(heap);
 }
 
+TEST_CASE("trim gives back a free run that lies above everything that was never used, whole and once") {
+  HeapOptions options = heap_options_default();
+  options.preset = HEAP_PRESET_COMPACT;
+  options.bytes = 16 << 20;
+  Heap* heap = nullptr;
+  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+  // Long blocks come from above: the second one lies between the first and what was never used.
+  void* above = heap_allocate(heap, 3 << 20, 1);
+  void* below = heap_allocate(heap, 1 << 20, 1);
+  REQUIRE(below < above);
+  REQUIRE(heap_free(heap, above) == HEAP_STATUS_OK);
+  CHECK(heap_trim(heap) == 3 << 20);
+  CHECK(heap_trim(heap) == 0);
+  REQUIRE(heap_free(heap, below) == HEAP_STATUS_OK);
+  CHECK(heap_trim(heap) >= 1 << 20);
+  heap_destroy(heap);
+}
+
 TEST_CASE("trim of the caller's memory gives sets to the page layer and leaves the memory alone") {
   void* memory = mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   Heap* heap = heap_new(memory, 1 << 20);
