@@ -59,12 +59,12 @@ std::vector<std::size_t> clear_lengths(const std::vector<HeapRun>& runs, const s
   return lengths;
 }
 
-/// Whether a figure is the longest of these lengths. Best fit looks at no more than eight runs of a bin, eight of which divide
+/// Whether a figure is the longest of these lengths. Best fit looks at no more than eight runs of a bin, four of which divide
 /// the way from a power of two to the next: of more, it may be another run of that bin.
 bool is_longest(std::size_t figure, const std::vector<std::size_t>& lengths, HeapPageLayer layer) {
   const std::size_t longest = *std::max_element(lengths.begin(), lengths.end());
   if (figure >= longest || layer != HEAP_PAGE_LAYER_BEST_FIT) return figure == longest;
-  const std::size_t step = std::bit_floor(longest) / 8;
+  const std::size_t step = std::bit_floor(longest) / 4;
   const std::size_t least = longest / step * step;
   const auto near = std::count_if(lengths.begin(), lengths.end(), [&](std::size_t length) { return length >= least; });
   return near > 8 && figure >= least;
