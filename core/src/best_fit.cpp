@@ -83,11 +83,11 @@ PageNumber BestFit::first_above(Bin bin) const {
 }
 
 /// The shortest run among the first few of a bin that has room for the request, or `no_page`.
-PageNumber BestFit::find_in(const Regions& regions, Bin bin, Pages pages, Pages alignment) const {
+PageNumber BestFit::find_in(const Regions& regions, Bin bin, Pages pages, Pages alignment, Search search) const {
   PageNumber best = no_page;
   const PageNumber first = free_[bin.row][bin.column].first;
   PageNumber head = first;
-  for (unsigned look = 0; look < looks && head != no_page; ++look) {
+  for (unsigned look = 0; look < looks_of(search) && head != no_page; ++look) {
     const Run run = run_at(regions, head);
     if (aligned_start(run, pages, alignment) != no_page && (best == no_page || run.pages < run_at(regions, best).pages)) {
       best = head;
@@ -98,19 +98,27 @@ PageNumber BestFit::find_in(const Regions& regions, Bin bin, Pages pages, Pages 
   return best;
 }
 
-PageNumber BestFit::find(const Regions& regions, Pages pages, Pages alignment) const {
+PageNumber BestFit::find(const Regions& regions, Pages pages, Pages alignment, Search search) const {
   const Bin bin = bin_of(pages);
-  const PageNumber near = find_in(regions, bin, pages, alignment);
+  const PageNumber near = find_in(regions, bin, pages, alignment, search);
   if (near != no_page) return near;
   const PageNumber above = first_above(bin);
   if (above == no_page || aligned_start(run_at(regions, above), pages, alignment) != no_page) return above;
   // Long enough but not aligned. A run with room for the alignment too serves wherever it starts.
   const std::uint64_t padded = std::uint64_t{pages.count} + alignment.count - 1;
-  return padded > max_region_pages ? no_page : find(regions, {static_cast<std::uint32_t>(padded)}, {1});
+  if (padded > max_region_pages) return no_page;
+  const PageNumber roomy = find(regions, {static_cast<std::uint32_t>(padded)}, {1}, search);
+  if (roomy != no_page || search == Search::quick) return roomy;
+  // A shorter one may happen to start where it should.
+  for (unsigned at = bin.row * splits + bin.column + 1; at < row_count * splits; ++at) {
+    const PageNumber found = find_in(regions, {at / splits, at % splits}, pages, alignment, Search::quick);
+    if (found != no_page) return found;
+  }
+  return no_page;
 }
 
-PageNumber BestFit::take(Regions& regions, Pages pages, Pages alignment) {
-  const PageNumber head = find(regions, pages, alignment);
+PageNumber BestFit::take(Regions& regions, Pages pages, Pages alignment, Search search) {
+  const PageNumber head = find(regions, pages, alignment, search);
   if (head == no_page) return no_page;
   const Run free_run = run_at(regions, head);
   withdraw(regions, head);
@@ -122,14 +130,14 @@ PageNumber BestFit::take(Regions& regions, Pages pages, Pages alignment) {
   return run.first;
 }
 
-Pages BestFit::longest(const Regions& regions) const {
+Pages BestFit::longest(const Regions& regions, Search search) const {
   if (filled_rows_ == 0) return {};
   const auto row = static_cast<unsigned>(std::bit_width(filled_rows_) - 1);
   const auto column = static_cast<unsigned>(std::bit_width(static_cast<unsigned>(filled_columns_[row])) - 1);
   const PageNumber first = free_[row][column].first;
   Pages longest;
   PageNumber head = first;
-  for (unsigned look = 0; look < looks; ++look) {
+  for (unsigned look = 0; look < looks_of(search); ++look) {
     const Pages pages = run_at(regions, head).pages;
     longest = pages > longest ? pages : longest;
     head = regions.page(head).next;

@@ -116,7 +116,7 @@ void Buddy::begin(Region& region) { new (region.layer) FreeTree{region.run()}; }
 
 bool Buddy::has_begun(const Region& region) { return tree_of(region).is_for(region.run()); }
 
-PageNumber Buddy::take(Regions& regions, Pages pages, Pages alignment) {
+PageNumber Buddy::take(Regions& regions, Pages pages, Pages alignment, Search /*search*/) {
   const unsigned order = order_for(pages > alignment ? pages : alignment);
   if (order >= order_count) return no_page;
   Region* region = regions.with_order(order);
@@ -165,7 +165,7 @@ void Buddy::withdraw(Regions& regions, PageNumber head) {
   regions.set_longest_order(region, longest_order_of(region));
 }
 
-Pages Buddy::longest(const Regions& regions) {
+Pages Buddy::longest(const Regions& regions, Search /*search*/) {
   const std::uint8_t order = regions.longest_order();
   return order == no_order ? Pages{} : size_of(order);
 }

@@ -22,13 +22,6 @@ std::size_t granule_count_of(const Configuration& configuration) {
   return configuration.classes[configuration.class_count - 1] >> granule_shift_of(configuration);
 }
 
-/// No block is larger than half of the address space, so that sums of sizes cannot wrap around.
-constexpr std::size_t max_request = ~std::size_t{0} >> 1;
-
-bool is_valid(std::size_t size, std::size_t align) {
-  return is_power_of_two(align) && size <= max_request && align <= max_request;
-}
-
 }  // namespace
 
 std::size_t Heap::own_bytes(const Configuration& configuration) {
@@ -165,16 +158,9 @@ void* Heap::allocate_large(std::size_t size, std::size_t align) {
   return front.offered != 0 || slabs()[index].refill(pages_) ? front.hand_out() : nullptr;
 }
 
-/// Everything that is kept back is given up before a request fails.
 void* Heap::allocate_again(std::size_t size, std::size_t align) {
-  void* block = nullptr;
   const std::size_t index = class_for(size, align);
-  if (release_kept() != 0) block = allocate_in(index, size, align);
-  if (block == nullptr && hooks_.out_of_memory != nullptr && hooks_.out_of_memory(*this, size, align)) {
-    block = allocate_in(index, size, align);
-  }
-  if (block == nullptr) ++failed_allocations_;
-  return block;
+  return attempt_again(size, align, [=, this] { return allocate_in(index, size, align); });
 }
 
 /// A request that is larger than every class, or that no class is aligned enough for, or for nothing.
@@ -201,6 +187,13 @@ void* Heap::allocate_slowly(std::size_t size, std::size_t align) {
   if (index == no_class && !is_valid(size, align)) return nullptr;
   void* block = allocate_in(index, size, align);
   return block != nullptr ? block : allocate_again(size, align);
+}
+
+/// A block, whose place this is, if it can take a new size where it is, and otherwise a new one; null: there is no memory, or no
+/// block any more.
+void* Heap::resize_or_allocate(const Place& place, void* block, std::size_t new_size, std::size_t align) {
+  if (place.status != Status::ok) return nullptr;
+  return resize_in_place(place, new_size, align) ? block : allocate_in(class_for(new_size, align), new_size, align);
 }
 
 void* Heap::allocate_zeroed(std::size_t size, std::size_t align) {

@@ -217,9 +217,8 @@ bool Heap::resize_in_place(const Place& place, std::size_t new_size, std::size_t
   return LargeBlocks::resize(pages_, place.head, {static_cast<std::uint32_t>(count)});
 }
 
-/// Moves a block with this layout into one of a new size; null: there is no memory, and nothing has changed.
-void* Heap::move(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
-  void* moved = allocate(new_size, align);
+/// Moves what a block with this layout has into a new one, if there is one, and frees it.
+void* Heap::move_to(void* moved, void* block, std::size_t size, std::size_t align, std::size_t new_size) {
   if (moved == nullptr) return nullptr;
   copy_bytes(moved, block, size < new_size ? size : new_size);
   (void)deallocate(block, size, align);
@@ -237,7 +236,9 @@ void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::si
     // Where a class is passed over for its alignment, the next may be the block's; so may the least, for nothing.
     const bool is_routed = last < largest_class_ ? front_for(last).serves(align) : new_size > largest_class_;
     if (!stays && !is_routed) return slowly();
-    const auto resized = [=, this](std::size_t, std::uint64_t) { return stays ? block : move(block, size, align, new_size); };
+    const auto resized = [=, this](std::size_t, std::uint64_t) {
+      return stays ? block : move_to(allocate(new_size, align), block, size, align, new_size);
+    };
     return at_block(spot, resized, slowly);
   };
   return in_recent_set(
@@ -254,9 +255,15 @@ void* Heap::reallocate_slowly(void* block, std::size_t size, std::size_t align, 
     (void)refuse(block, status);
     return nullptr;
   }
-  if (resize_in_place(place, new_size, align)) return block;
-
-  return move(block, size, align, new_size);
+  if (!is_valid(new_size, align)) return nullptr;
+  void* resized = resize_or_allocate(place, block, new_size, align);
+  if (resized == nullptr) {
+    // What is given up now may lie behind the block.
+    resized = attempt_again(new_size, align, [=, this] {
+      return resize_or_allocate(place_of(reinterpret_cast<Address>(block)), block, new_size, align);
+    });
+  }
+  return resized == block ? block : move_to(resized, block, size, align, new_size);
 }
 
 }  // namespace slabheap

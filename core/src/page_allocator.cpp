@@ -9,6 +9,9 @@ namespace {
 /// layer seldom has to ask for it.
 constexpr std::uint64_t cache_share(std::uint64_t pages) { return (pages >> 2) + (pages >> 3); }
 
+static_assert(RunCache::max_runs + max_classes < BestFit::most_looks,
+              "after a heap has given up what it keeps back, the longest run of that is among those that are looked at");
+
 }  // namespace
 
 PageAllocator::PageAllocator(unsigned page_shift, PageLayerKind kind, bool has_cache, void* layer_memory)
@@ -50,6 +53,7 @@ std::uint32_t PageAllocator::cache_limit() const {
 bool PageAllocator::is_as_made(Address heap, std::size_t own_bytes, unsigned page_shift) const {
   if (kind_ != PageLayerKind::buddy && kind_ != PageLayerKind::best_fit) return false;
   if (reinterpret_cast<Address>(layer_) != heap + own_bytes - layer_bytes(kind_) || has_cache_ > 1) return false;
+  if (search_ != Search::quick) return false;
   if (!regions_.are_sound(heap, first_need(own_bytes, page_shift, kind_))) return false;
   return with_layer(*this, [&](const auto& layer) {
     for (std::uint32_t i = 0; i < regions_.count(); ++i) {
@@ -61,19 +65,17 @@ bool PageAllocator::is_as_made(Address heap, std::size_t own_bytes, unsigned pag
 
 /// A run of the page layer; before there is none, it gets what the cache keeps.
 PageNumber PageAllocator::take_from_layer(Pages pages, Pages alignment) {
+  if (!regions_.are_congruent_to(alignment)) return no_page;
   if (!is_roomy() && !cache_.empty()) empty_cache();
-  const auto take = [&] { return with_layer(*this, [&](auto& layer) { return layer.take(regions_, pages, alignment); }); };
+  const auto take = [&] {
+    return with_layer(*this, [&](auto& layer) { return layer.take(regions_, pages, alignment, search_); });
+  };
   PageNumber head = take();
   if (head == no_page && !cache_.empty()) {
     empty_cache();
     head = take();
   }
   if (head == no_page) return no_page;
-  // Numbers are congruent to addresses up to a limit; beyond it, an aligned number may be none.
-  if ((regions_.address(head) & (regions_.bytes(alignment) - 1)) != 0) {
-    with_layer(*this, [&](auto& layer) { layer.give(regions_, {head, pages}); });
-    return no_page;
-  }
   regions_.of(head).touch({head, pages});
   return head;
 }
@@ -124,7 +126,7 @@ void PageAllocator::empty_cache() {
 }
 
 Pages PageAllocator::longest() const {
-  return with_layer(*this, [&](const auto& layer) { return layer.longest(regions_); });
+  return with_layer(*this, [&](const auto& layer) { return layer.longest(regions_, search_); });
 }
 
 bool PageAllocator::files(PageNumber head) const {

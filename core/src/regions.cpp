@@ -233,6 +233,15 @@ std::uint64_t Regions::congruence_of(std::uint32_t page_count) {
   return region_pages > chunk_pages ? region_pages : chunk_pages;
 }
 
+bool Regions::are_congruent_to(Pages alignment) const {
+  if (alignment.count <= 1U << chunk_shift) return true;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const Region& region = by_address(i);
+    if ((((region.pages_start >> page_shift_) - region.first.value) & (alignment.count - 1)) != 0) return false;
+  }
+  return true;
+}
+
 /// A number for the first page that is congruent to its address (see units.hpp), in chunks that no region uses; `no_page` if
 /// there are none.
 PageNumber Regions::number_for(Address pages, std::uint32_t page_count) const {

@@ -28,6 +28,7 @@ class Validator {
  private:
   [[nodiscard]] bool runs_cover_the_pages();
   [[nodiscard]] bool run_is_sound(const Region& region, PageNumber head, Run& run);
+  [[nodiscard]] bool pages_lead_to_sets(const Region& region);
   [[nodiscard]] bool set_is_sound(const Region& region, Run run);
   [[nodiscard]] static bool set_is_placed(const Slab& slab, Run run, const Page& page, Address start);
   [[nodiscard]] bool slabs_agree() const;
@@ -35,6 +36,7 @@ class Validator {
 
   const Heap& heap_;
   Tally tallies_[max_classes];
+  std::uint64_t set_heads_ = 0;
   std::uint64_t free_runs_ = 0;
   std::uint64_t free_pages_ = 0;
   std::uint64_t kept_runs_ = 0;
@@ -52,6 +54,23 @@ bool Validator::runs_cover_the_pages() {
       if (!run_is_sound(region, head, run)) return false;
       head = run.end();
     }
+    if (!pages_lead_to_sets(region)) return false;
+  }
+  std::uint64_t sets = 0;
+  for (const Tally& tally : tallies_) sets += tally.sets;
+  return sets == set_heads_;
+}
+
+/// Where a free looks first: a page leads no further back than its region reaches, and to a front only if it is the head of a
+/// set. Of pages that were never handed out, the descriptors may not even be there.
+bool Validator::pages_lead_to_sets(const Region& region) {
+  for (PageNumber at = region.first; at < region.end(); at = at + Pages{1}) {
+    if (at == region.untouched_first && at < region.untouched_end) at = region.untouched_end;
+    if (at == region.end()) break;
+    const Page& page = region.page(at);
+    const std::uint32_t index = (at - region.first).count;
+    if (region.head_distances[index] > index || (page.block_count == 0 && page.front != no_front)) return false;
+    set_heads_ += page.block_count != 0 ? 1U : 0U;
   }
   return true;
 }
@@ -96,8 +115,6 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   const HeadDistance* distances = region.head_distances + (run.first - region.first).count;
   for (std::uint32_t i = 0; i < run.pages.count; ++i) {
     if (distances[i] != i) return false;
-    const Page& inner = region.page(run.first + Pages{i});
-    if (i > 0 && (inner.block_count != 0 || inner.front != no_front)) return false;
   }
 
   Tally& tally = tallies_[page.class_index];

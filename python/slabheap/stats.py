@@ -30,13 +30,14 @@ class Stats:
         buddy_total_bytes: Pages that the page layer, buddy or best fit, has not lent to slabs.
         buddy_used_bytes: Live large blocks.
         metadata_bytes: What the heap needs for itself.
-        used_metadata_bytes: The part of it that belongs to pages handed out so far, or to the heap as a whole.
+        used_metadata_bytes: The part of it that belongs to pages handed out so far and to those passed over between them, or to the heap
+            as a whole.
         peak_page_bytes: The most bytes of pages that were in use at once.
         largest_free_bytes: The longest run of pages that one request can get; sets that are kept back empty and kept runs count as free.
             With the buddy it is a power of two of pages, aligned to its length, and so may be shorter than the longest free run that
             `Heap.runs` shows. A request at an alignment up to a page succeeds if its block would hold no more (`Heap.usable_size`).
-            Free blocks of sets may serve it even so. Best fit compares eight runs of a bin, by an eighth of a power of two: where more
-            are that long, a longer one may be passed over, by this figure and by a request alike.
+            Free blocks of sets may serve it even so. Best fit compares eight runs of a bin, by a quarter of a power of two: where more
+            are that long, this figure may pass over a longer one, which a request may still get.
         region_count: Regions.
         live_blocks: Blocks allocated and not freed.
         allocations: Blocks handed out so far.

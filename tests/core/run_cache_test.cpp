@@ -270,7 +270,10 @@ TEST_CASE("a trim gives back what is free, and what was given back again once it
     const std::size_t bytes = heap->regions().page_bytes();
     const auto trimmed = [&] {
       std::size_t sum = 0;
-      heap->trim([&](const Region&, Address, std::size_t count) { sum += count; });
+      heap->trim([&](const Region&, Address, std::size_t count) {
+        sum += count;
+        return true;
+      });
       CHECK(heap->validate());
       return sum / bytes;
     };
@@ -296,7 +299,7 @@ TEST_CASE("resetting, trimming and adding memory leave no run kept") {
   heap->reset();
   CHECK(heap.picture() == "[free 256]");
   REQUIRE(heap->free(heap->allocate(5 * page, 1)) == Status::ok);
-  heap->trim([](const Region&, Address, std::size_t) {});
+  heap->trim([](const Region&, Address, std::size_t) { return true; });
   CHECK(heap.picture() == "[free 256]");
   REQUIRE(heap->free(heap->allocate(5 * page, 1)) == Status::ok);
   const slabheap::test::Memory memory{64 * page};

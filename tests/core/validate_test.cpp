@@ -101,6 +101,40 @@ TEST_CASE("validate is content with as many classes as there can be, and a run t
   CHECK(heap->validate());
 }
 
+TEST_CASE("validate notices a page of any run that leads a free to a front, or out of its region") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{1024, options(preset)};
+    void* gone = heap->allocate(100000, 1);
+    furnish(heap);
+    REQUIRE(heap->free(gone) == Status::ok);
+    Region& region = region_of(heap);
+    std::size_t tried = 0;
+    for (PageNumber at = region.first; at < region.end(); at = at + Pages{1}) {
+      if (region.untouched_first <= at && at < region.untouched_end) continue;
+      Page& page = region.page(at);
+      const Page before = page;
+      if (page.block_count == 0) {
+        page.front = 1;
+        CHECK_FALSE(heap->validate());
+        page = before;
+        page.block_count = 1;
+        CHECK_FALSE(heap->validate());
+        page = before;
+      }
+      HeadDistance& distance = region.head_distances[(at - region.first).count];
+      const HeadDistance led = distance;
+      if ((at - region.first).count < 255) {
+        distance = static_cast<HeadDistance>((at - region.first).count + 1);
+        CHECK_FALSE(heap->validate());
+        distance = led;
+      }
+      ++tried;
+    }
+    CHECK(tried > 100);
+    CHECK(heap->validate());
+  }
+}
+
 TEST_CASE("validate notices damage to the distances of a set's pages") {
   CoreHeap heap{8192};
   REQUIRE(heap->allocate(4096, 1) != nullptr);

@@ -225,8 +225,8 @@ pub struct HeapStats {
     pub buddy_used_bytes: usize,
     /// What the heap needs for itself, in bytes.
     pub metadata_bytes: usize,
-    /// The part of `metadata_bytes` that belongs to pages handed out so far, or to the heap as a whole. Of mapped memory, the rest has not
-    /// been touched.
+    /// The part of `metadata_bytes` that belongs to pages handed out so far and to those passed over between them, or to the heap as a
+    /// whole. Of mapped memory, the rest has not been touched.
     pub used_metadata_bytes: usize,
     /// The most bytes of pages that were in use at once, by slabs and large blocks together.
     pub peak_page_bytes: usize,
@@ -234,8 +234,8 @@ pub struct HeapStats {
     /// buddy it is a power of two of pages, aligned to its length, and so may be shorter than the longest free run that
     /// heap_visit_runs() shows: half of an empty heap of 1 MiB and its metadata. A request at an alignment up to a page
     /// succeeds if its block would hold no more: heap_usable_size() says. Free blocks of sets may serve it even so. Best fit compares
-    /// eight runs of a bin, by an eighth of a power of two, so that it takes no longer the more there are: where more than eight are that
-    /// long, a longer one may be passed over, by this figure and by a request alike.
+    /// eight runs of a bin, by a quarter of a power of two, so that it takes no longer the more there are: where more than eight are that
+    /// long, this figure may pass over a longer one, which a request may still get.
     pub largest_free_bytes: usize,
     /// Regions.
     pub region_count: usize,
@@ -341,11 +341,13 @@ unsafe extern "C" {
     ///
     /// Returns the block; NULL if there is no memory, or `align` is no power of two, or either is above SIZE_MAX / 2.
     ///
-    /// A request goes to the smallest class whose blocks hold it and honour its alignment, or, if there is none, to whole pages.
+    /// A request goes to the smallest class whose blocks hold it and honour its alignment, or, if there is none, to whole pages. At an
+    /// alignment above a page, the buddy cuts them from a free run that is at least as long as the alignment.
     ///
     /// Cost: constant for a class. For whole pages, and when a class needs a new set: one take from the page layer, bounded by the number
     /// of orders (buddy) or constant (best fit), and a mark for each order (a large block) or for each page of the set; with
-    /// HEAP_FREED_RUNS_KEPT, a call may first merge up to 512 kept runs. Before it fails, one step more for each class.
+    /// HEAP_FREED_RUNS_KEPT, a call may first merge up to 512 kept runs. Before it fails, one step more for each class, and with best fit
+    /// for each of up to 1,024 free runs of nearly the length.
     pub fn heap_allocate(heap: *mut Heap, size: usize, align: usize) -> *mut c_void;
 
     /// Like heap_allocate(), with the first `size` bytes zero. Cost: that of clearing them, too.
@@ -421,14 +423,16 @@ unsafe extern "C" {
     /// Returns HEAP_STATUS_OK, HEAP_STATUS_CORRUPT, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap). After HEAP_STATUS_CORRUPT, nothing is
     /// promised of any other call.
     ///
-    /// Cost: proportional to the number of runs and of the pages in sets. Needs about 5 KiB of stack.
+    /// Cost: proportional to the number of pages that were ever handed out. Needs about 5 KiB of stack.
     pub fn heap_check(heap: *const Heap) -> HeapStatus;
 
-    /// Gives the sets that are kept back empty, and kept runs, to the page layer, and free memory that has been in use since the last trim
-    /// to the OS if it was mapped from there; its pages read as zero when they are used again. Live blocks stay as they are. What goes
-    /// back of a huge page that is partly in use, the OS may hold until it is short of memory, or make resident anew by itself.
+    /// Gives the sets that are kept back empty, and kept runs, to the page layer, and free runs of pages to the OS if they were mapped from
+    /// there, but for what was never handed out, and for runs that are as the last trim left them; their pages read as zero when they are
+    /// used again. Live blocks stay as they are. What goes back of a huge page that is partly in use, the OS may hold until it is short of
+    /// memory, or make resident anew by itself.
     ///
-    /// Returns the bytes that went back to the OS; for a heap without mapped memory, those of the sets that went to the page layer. 0 for a
+    /// Returns the bytes that went back to the OS, of a free run all, though some of its pages may not have been touched since the last
+    /// trim; for a heap without mapped memory, those of the sets that went to the page layer. 0 for a
     /// NULL heap.
     ///
     /// Cost: proportional to the number of runs, and a call of the OS for each free run.

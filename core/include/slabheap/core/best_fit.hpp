@@ -6,7 +6,9 @@
 //
 // I3 (best fit): no two free runs touch; a free run of two pages or more has `free_end` on its last page, and nothing else has.
 // Bound: every operation takes a constant number of steps. The bin that a request falls into may hold shorter runs too; the
-// first few are looked at, then the next bin serves, whose runs are all long enough.
+// first few are looked at, then the next bin serves, whose runs are all long enough. Before a request fails, more of them are
+// looked at than a heap files at a time when it gives up what it keeps back: so the longest run that it could count on is one of
+// them.
 #pragma once
 
 #include "slabheap/core/page_layer.hpp"
@@ -15,6 +17,9 @@ namespace slabheap {
 
 class BestFit {
  public:
+  /// Runs that are looked at, at the most.
+  static constexpr unsigned most_looks = 1024;
+
   [[nodiscard]] static std::size_t region_bytes(std::uint32_t /*page_count*/) { return 0; }
   static void begin(Region& /*region*/) {}
   /// What buddies keep of a region stays as it began.
@@ -22,10 +27,10 @@ class BestFit {
     return region.fresh == region.end() && region.longest_order == no_order;
   }
 
-  [[nodiscard]] PageNumber take(Regions& regions, Pages pages, Pages alignment);
+  [[nodiscard]] PageNumber take(Regions& regions, Pages pages, Pages alignment, Search search);
   void give(Regions& regions, Run run);
   void withdraw(Regions& regions, PageNumber head);
-  [[nodiscard]] Pages longest(const Regions& regions) const;
+  [[nodiscard]] Pages longest(const Regions& regions, Search search) const;
   template <typename Kept>
   [[nodiscard]] Pages reach(const Regions& regions, Run run, Kept kept) const;
   [[nodiscard]] static bool files(const Regions& regions, PageNumber head);
@@ -36,7 +41,8 @@ class BestFit {
   static constexpr unsigned split_shift = 2;
   static constexpr unsigned splits = 1U << split_shift;
   static constexpr unsigned row_count = 32 - split_shift + 1;
-  static constexpr unsigned looks = 8;  // how many runs of a bin of mixed lengths are compared
+  // How many runs of a bin of mixed lengths are compared.
+  static constexpr unsigned looks_of(Search search) { return search == Search::quick ? 8 : most_looks; }
 
   struct Bin {
     unsigned row;
@@ -49,8 +55,8 @@ class BestFit {
 
   void file(Regions& regions, Run run);
   [[nodiscard]] Regions::List& list_of(Bin bin) { return free_[bin.row][bin.column]; }
-  [[nodiscard]] PageNumber find(const Regions& regions, Pages pages, Pages alignment) const;
-  [[nodiscard]] PageNumber find_in(const Regions& regions, Bin bin, Pages pages, Pages alignment) const;
+  [[nodiscard]] PageNumber find(const Regions& regions, Pages pages, Pages alignment, Search search) const;
+  [[nodiscard]] PageNumber find_in(const Regions& regions, Bin bin, Pages pages, Pages alignment, Search search) const;
   [[nodiscard]] PageNumber first_above(Bin bin) const;
 
   Regions::List free_[row_count][splits];

@@ -26,10 +26,10 @@ class Buddy {
   static void begin(Region& region);
   [[nodiscard]] static bool has_begun(const Region& region);
 
-  [[nodiscard]] static PageNumber take(Regions& regions, Pages pages, Pages alignment);
+  [[nodiscard]] static PageNumber take(Regions& regions, Pages pages, Pages alignment, Search search);
   static void give(Regions& regions, Run run);
   static void withdraw(Regions& regions, PageNumber head);
-  [[nodiscard]] static Pages longest(const Regions& regions);
+  [[nodiscard]] static Pages longest(const Regions& regions, Search search);
   template <typename Kept>
   [[nodiscard]] static Pages reach(const Regions& regions, Run run, Kept kept);
   [[nodiscard]] static bool files(const Regions& regions, PageNumber head);

@@ -105,7 +105,8 @@ class alignas(SlabFront) Heap {
 
   /// Gives the sets that are kept back empty to the page layer; returns their bytes.
   std::size_t release_kept();
-  /// Calls `give_back(const Region&, Address start, std::size_t bytes)` for free memory that was in use since the last trim.
+  /// Calls `give_back(const Region&, Address start, std::size_t bytes)`, which says whether it gave it back, for free runs that
+  /// are not as the last trim left them, but for what was never handed out.
   template <typename GiveBack>
   void trim(GiveBack give_back);
 
@@ -139,17 +140,26 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] std::size_t class_for(std::size_t size, std::size_t align) const;
   [[nodiscard]] std::uint64_t bytes_of(std::uint64_t page_count) const { return page_count << regions().page_shift(); }
 
+  /// Whether a block can be asked for with this layout. None is larger than half of the address space, so that sums of sizes
+  /// cannot wrap around.
+  [[nodiscard]] static bool is_valid(std::size_t size, std::size_t align) {
+    constexpr std::size_t most = ~std::size_t{0} >> 1;
+    return is_power_of_two(align) && size <= most && align <= most;
+  }
   /// The front that a request with this last byte routes to, of a class.
   [[nodiscard]] SlabFront& front_for(std::size_t last) { return fronts()[front_of_granule_[last >> granule_shift_]]; }
   [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_refilled(std::size_t size, std::size_t align, SlabFront& front);
   [[nodiscard]] void* allocate_again(std::size_t size, std::size_t align);
+  template <typename Attempt>
+  [[nodiscard]] void* attempt_again(std::size_t size, std::size_t align, Attempt attempt);
   [[nodiscard]] void* allocate_in(std::size_t index, std::size_t size, std::size_t align);
   [[nodiscard]] void* allocate_large(std::size_t size, std::size_t align);
-  [[nodiscard]] void* move(void* block, std::size_t size, std::size_t align, std::size_t new_size);
+  [[nodiscard]] void* move_to(void* moved, void* block, std::size_t size, std::size_t align, std::size_t new_size);
   [[nodiscard]] void* reallocate_slowly(void* block, std::size_t size, std::size_t align, std::size_t new_size);
   [[nodiscard]] bool resize_in_place(const Place& place, std::size_t new_size, std::size_t align);
+  [[nodiscard]] void* resize_or_allocate(const Place& place, void* block, std::size_t new_size, std::size_t align);
 
   struct Spot;
   [[nodiscard]] Spot spot_at(std::size_t offset);
@@ -224,6 +234,19 @@ class alignas(SlabFront) Heap {
   if (front.offered == 0) [[unlikely]]
     return allocate_refilled(size, align, front);
   return front.hand_out();
+}
+
+/// What is tried for a request that found no memory, before it fails: the same again, once everything that is kept back is given
+/// up, and once more if the owner has done something about it.
+template <typename Attempt>
+void* Heap::attempt_again(std::size_t size, std::size_t align, Attempt attempt) {
+  (void)release_kept();
+  void* block = pages_.thoroughly(attempt);
+  if (block == nullptr && hooks_.out_of_memory != nullptr && hooks_.out_of_memory(*this, size, align)) {
+    block = pages_.thoroughly(attempt);
+  }
+  if (block == nullptr) ++failed_allocations_;
+  return block;
 }
 
 /// Where a block is, for the fast path of both frees. What is not in the region looked at has no front.
@@ -348,15 +371,16 @@ void Heap::trim(GiveBack give_back) {
   for (std::uint32_t i = 0; i < regions().count(); ++i) {
     Region& region = regions().by_address(i);
     const auto give_back_between = [&](PageNumber first, PageNumber end) {
-      if (first < end) give_back(region, regions().address(region, first), regions().bytes(end - first));
+      return !(first < end) || give_back(region, regions().address(region, first), regions().bytes(end - first));
     };
     for (PageNumber head = region.first; head < region.end();) {
       const Run run = run_at(region, head);
       Page& page = region.page(head);
       if (page.kind == PageKind::free_run && page.class_index != given_back) {
-        give_back_between(head, run.end() < region.untouched_first ? run.end() : region.untouched_first);
-        give_back_between(head > region.untouched_end ? head : region.untouched_end, run.end());
-        page.class_index = given_back;
+        const bool is_below_back =
+            give_back_between(head, run.end() < region.untouched_first ? run.end() : region.untouched_first);
+        const bool is_above_back = give_back_between(head > region.untouched_end ? head : region.untouched_end, run.end());
+        if (is_below_back && is_above_back) page.class_index = given_back;
       }
       head = run.end();
     }

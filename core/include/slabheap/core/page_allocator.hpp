@@ -61,6 +61,14 @@ class PageAllocator {
   void give_all(RunAt run_at);
   /// Gives the runs kept in the cache to the layer.
   void empty_cache();
+  /// What a function returns during which the layer searches thoroughly.
+  template <typename Function>
+  auto thoroughly(Function function) {
+    search_ = Search::thorough;
+    const auto result = function();
+    search_ = Search::quick;
+    return result;
+  }
 
   /// Where frees look first. It is kept here because slabs, which end sets, know no more of the heap than its pages.
   [[nodiscard]] RecentSet& recent() { return recent_; }
@@ -102,6 +110,7 @@ class PageAllocator {
   void* layer_;  // a Buddy or a BestFit, as kind_ says
   PageLayerKind kind_;
   std::uint8_t has_cache_;  // 1: true; a byte, because a bool that is damaged has no value
+  Search search_ = Search::quick;
 };
 
 inline void PageAllocator::count_used(Pages pages) {

@@ -133,6 +133,9 @@ class Regions {
   [[nodiscard]] std::size_t given_bytes() const { return given_bytes_; }
   [[nodiscard]] std::size_t metadata_bytes() const { return metadata_bytes_; }
   [[nodiscard]] std::uint64_t page_count() const { return page_count_; }
+  /// Whether the number of every page is a multiple of the alignment, a power of two, if and only if its address is one of as
+  /// many pages. That is so up to 2^26 pages, and beyond in regions that are as long or happen to lie right.
+  [[nodiscard]] bool are_congruent_to(Pages alignment) const;
   /// The pages of all regions that were never handed out, as far as one stretch in each knows them.
   [[nodiscard]] std::uint64_t untouched_pages() const;
 

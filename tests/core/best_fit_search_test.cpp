@@ -1,0 +1,74 @@
+// How far best fit looks for a run, and what a request finds that fails otherwise.
+#include <algorithm>
+#include <vector>
+
+#include "page_bench.hpp"
+#include "support/memory.hpp"
+
+using namespace slabheap;
+using slabheap::test::Bench;
+
+namespace {
+
+/// A bench of 4096 pages, all in use.
+struct Full : Bench {
+  Full() : Bench{PageLayerKind::best_fit, 4096} { REQUIRE(take(4096) == 0); }
+
+  int take_thoroughly(std::uint32_t count, std::uint32_t alignment = 1) {
+    return pages().thoroughly([=, this] { return take(count, alignment); });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("before a request fails, best fit looks at more runs of a bin than a heap can file when it gives up what it keeps") {
+  Full bench;
+  bench.give(0, 143);  // the last that is looked at
+  for (int i = 0; i < 9; ++i) bench.give(200 * (i + 1), 130);
+  CHECK(bench.take(143) == -1);
+  CHECK(bench.take_thoroughly(144) == -1);
+  CHECK(bench.take_thoroughly(143) == 0);
+  CHECK(bench.picture().find("[0+") == std::string::npos);
+  CHECK(bench.take(131) == -1);
+}
+
+TEST_CASE("the longest run that best fit would find thoroughly is the longest") {
+  Full bench;
+  bench.give(0, 143);
+  for (int i = 0; i < 9; ++i) bench.give(200 * (i + 1), 130);
+  CHECK(bench.pages().longest() == Pages{130});
+  CHECK(bench.pages().thoroughly([&] { return bench.pages().longest(); }) == Pages{143});
+  CHECK(bench.pages().longest() == Pages{130});
+}
+
+TEST_CASE("before a request fails, best fit looks for a run that happens to be aligned") {
+  Full bench;
+  bench.give(512, 5);   // starts where a request may
+  bench.give(1001, 4);  // the first that is long enough does not
+  CHECK(bench.take(3, 16) == -1);
+  CHECK(bench.take_thoroughly(3, 16) == 512);
+  CHECK(bench.picture() == "[515+2] [1001+4]");
+  CHECK(bench.take_thoroughly(1, 256) == -1);
+  CHECK(bench.take_thoroughly(4, 8) == -1);
+}
+
+#if SIZE_MAX > 0xffffffff
+TEST_CASE("either layer: an alignment to which numbers and addresses are not congruent is refused before anything changes") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    // Of a region at an odd multiple of 2^35, or 2^26 pages, whose first page has the number 0. Only its metadata is memory.
+    const slabheap::test::Memory metadata{1 << 16};
+    alignas(std::max_align_t) std::byte layer[sizeof(BestFit)];
+    PageAllocator pages{9, kind, false, layer};
+    const Address start = Address{3} << 35;
+    const RegionPlan plan{start, 4, reinterpret_cast<Address>(metadata.start()), 32768};
+    REQUIRE(pages.add({start, 4 * 512}, plan, PageAllocator::first_need(0, 9, kind), false, 0) == Status::ok);
+    REQUIRE(pages.regions().first()->first == PageNumber{0});
+    const auto* bytes = static_cast<const unsigned char*>(metadata.start());
+    const std::vector<unsigned char> before(bytes, bytes + metadata.bytes());
+    CHECK(pages.take({1}, {1U << 27}) == no_page);
+    CHECK(std::equal(before.begin(), before.end(), bytes));
+    // Buddies are as long as they are aligned.
+    CHECK(pages.take({1}, {1U << 26}) == (kind == PageLayerKind::buddy ? no_page : PageNumber{0}));
+  }
+}
+#endif
