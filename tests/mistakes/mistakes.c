@@ -1,12 +1,14 @@
 /* A program that makes the mistake it is told to make, on heap memory, after much that is right. A tool that says that it sees
- * the mistake has to report it; "none" makes none, and no tool may say a word. */
+ * the mistake has to report it; "none", "readers" and "same-size" make none, and no tool may say a word. */
+#include <pthread.h>
 #include <slabheap/slabheap.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { slots = 64, rounds = 20000 };
+enum { slots = 64, rounds = 20000, readers = 2 };
 
 static volatile int sink;
 
@@ -16,7 +18,7 @@ struct Slot {
 };
 
 /* Every function, every byte of every block written and read. */
-static void do_right(Heap* heap) {
+static void use_all(Heap* heap) {
   struct Slot all[slots];
   uint64_t random = 1;
   memset(all, 0, sizeof all);
@@ -57,6 +59,65 @@ static void do_right(Heap* heap) {
   }
 }
 
+struct Reading {
+  const Heap* heap;
+  const void* block;
+  size_t size;
+  unsigned long count;
+};
+
+static bool expect_size(void* context, void* block, size_t bytes) {
+  (void)block;
+  if (bytes != *(const size_t*)context) abort();
+  return true;
+}
+
+static void* read_often(void* context) {
+  struct Reading* reading = context;
+  for (unsigned long i = 0; i < reading->count; ++i) {
+    if (heap_block_size(reading->heap, reading->block) != reading->size) abort();
+    if (i % 64 == 0 && heap_visit(reading->heap, expect_size, &reading->size) != HEAP_STATUS_OK) abort();
+  }
+  return NULL;
+}
+
+/* Threads that ask at once for the sizes of the blocks of a heap that nobody changes, all of which are of one size. */
+static void read_at_once(const Heap* heap, const void* block, unsigned long count) {
+  struct Reading reading = {heap, block, heap_block_size(heap, block), count};
+  pthread_t threads[readers];
+  for (int i = 0; i < readers; ++i) {
+    if (pthread_create(&threads[i], NULL, read_often, &reading) != 0) abort();
+  }
+  for (int i = 0; i < readers; ++i) {
+    if (pthread_join(threads[i], NULL) != 0) abort();
+  }
+}
+
+/* A block that is reallocated to its own size stays: where there is room to move to, and where there is none. */
+static void keep_size(Heap* heap, unsigned char* block, size_t size) {
+  memset(block, 0x5a, size);
+  if (heap_reallocate(heap, block, size, 8, size) != block) abort();
+  while (heap_allocate(heap, size, 8) != NULL) continue;
+  if (heap_reallocate(heap, block, size, 8, size) != block) abort();
+  for (size_t at = 0; at < size; ++at) {
+    if (block[at] != 0x5a) abort();
+  }
+}
+
+/* What is no mistake; 0 if there is none of this name. */
+static int do_right(const char* name, Heap* heap, void* block, size_t size, unsigned long readings) {
+  if (strcmp(name, "none") == 0) {
+    use_all(heap);
+  } else if (strcmp(name, "readers") == 0) {
+    read_at_once(heap, block, readings);
+  } else if (strcmp(name, "same-size") == 0) {
+    keep_size(heap, block, size);
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
 /* Pointers that are gone but for what the heap knows. */
 static void leak(Heap* heap, size_t size) {
   for (int i = 0; i < 8; ++i) sink = *(unsigned char*)heap_allocate_zeroed(heap, size, 8);
@@ -64,14 +125,13 @@ static void leak(Heap* heap, size_t size) {
 
 static size_t count_live(const Heap* heap) { return heap_stats(heap).live_blocks; }
 
-/* The mistake, on blocks of this size; 0 if there is none of this name. */
-static int make(const char* mistake, Heap* heap, size_t size) {
+/* The mistake, on blocks of this size, with so many readings; 0 if there is none of this name. */
+static int make(const char* mistake, Heap* heap, size_t size, unsigned long readings) {
   volatile unsigned char* before = heap_allocate_zeroed(heap, size, 8);
   volatile unsigned char* block = heap_allocate(heap, size, 8);
   if (before == NULL || block == NULL) abort();
-  if (strcmp(mistake, "none") == 0) {
-    do_right(heap);
-  } else if (strcmp(mistake, "overflow") == 0) {
+  if (do_right(mistake, heap, (void*)block, size, readings)) return 1;
+  if (strcmp(mistake, "overflow") == 0) {
     block[size] = 1;
   } else if (strcmp(mistake, "read-overflow") == 0) {
     sink = before[size];
@@ -101,13 +161,13 @@ static int make(const char* mistake, Heap* heap, size_t size) {
 }
 
 int main(int count, char** arguments) {
-  if (count != 3) {
-    fprintf(stderr, "usage: mistakes MISTAKE SIZE\n");
+  if (count != 4) {
+    fprintf(stderr, "usage: mistakes MISTAKE SIZE READINGS\n");
     return 2;
   }
   Heap* heap = heap_new(NULL, (size_t)16 << 20);
   if (heap == NULL) return 2;
-  if (!make(arguments[1], heap, (size_t)strtoul(arguments[2], NULL, 10))) {
+  if (!make(arguments[1], heap, (size_t)strtoul(arguments[2], NULL, 10), strtoul(arguments[3], NULL, 10))) {
     fprintf(stderr, "mistakes: there is no mistake '%s'\n", arguments[1]);
     return 2;
   }

@@ -9,6 +9,8 @@ namespace slabheap::tool {
 void hide(const void* memory, std::size_t bytes);
 /// This memory may be used; what it holds counts as written.
 void show(const void* memory, std::size_t bytes);
+/// What a hidden word holds. It stays hidden, and threads may read it at the same time. It need not be aligned.
+[[nodiscard]] std::size_t read_hidden(const void* word);
 /// A block begins, of so many bytes that nobody has written yet. What lies around it is hidden.
 void begin_block(void* block, std::size_t bytes);
 /// A block ends, which held so many bytes with all that belongs to it.

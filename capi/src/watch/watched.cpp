@@ -70,9 +70,10 @@ void* reallocate(Heap& heap, void* block, std::size_t size, std::size_t align, s
   if (block == nullptr) return allocate(heap, new_size, align);
   // To its own size a block goes in place, if the layout is right; if not, that is the refusal.
   if (heap.reallocate(block, widened(size), align, widened(size)) == nullptr) return nullptr;
+  const std::size_t own_size = block_size(heap, block);
+  if (new_size == own_size) return block;
   void* moved = allocate(heap, new_size, align);
   if (moved == nullptr) return nullptr;
-  const std::size_t own_size = block_size(heap, block);
   copy_bytes(moved, block, own_size < new_size ? own_size : new_size);
   (void)free(heap, block);
   return moved;
@@ -102,13 +103,6 @@ std::size_t block_size(const Heap& heap, const void* block) {
   return held_bytes != 0 ? requested_bytes(block, held_bytes) : 0;
 }
 
-std::size_t requested_bytes(const void* block, std::size_t held_bytes) {
-  const void* end = end_of(block, held_bytes);
-  std::size_t size = 0;
-  tool::show(end, sizeof size);
-  copy_bytes(&size, end, sizeof size);
-  tool::hide(end, sizeof size);
-  return size;
-}
+std::size_t requested_bytes(const void* block, std::size_t held_bytes) { return tool::read_hidden(end_of(block, held_bytes)); }
 
 }  // namespace slabheap::watched
