@@ -20,10 +20,7 @@ std::size_t trim(Heap& heap) {
   for (std::uint32_t i = 0; i < heap.regions().count(); ++i) has_mapped |= is_mapped(heap.regions().by_address(i));
   if (!has_mapped) return kept_bytes;
   heap.trim([&](const Region& region, Address start, std::size_t bytes) {
-    if (!is_mapped(region)) return true;
-    const std::size_t returned = os::give_back(reinterpret_cast<void*>(start), bytes);
-    given_back_bytes += returned;
-    return returned != 0;
+    return !is_mapped(region) || os::give_back(reinterpret_cast<void*>(start), bytes, given_back_bytes);
   });
   return given_back_bytes;
 }

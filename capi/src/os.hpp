@@ -19,9 +19,9 @@ enum class HugePages : std::uint32_t { system, wanted, unwanted };
 /// Ends a mapping of so many bytes.
 void unmap(void* memory, std::size_t bytes);
 
-/// Gives the OS pages that lie wholly inside the range back to the system, to read as zeros when they are next used; returns
-/// their bytes.
-[[nodiscard]] std::size_t give_back(void* memory, std::size_t bytes);
+/// Gives the OS pages that lie wholly inside the range back to the system, to read as zeros when they are next used, and counts
+/// their bytes. False: the system does not take them.
+[[nodiscard]] bool give_back(void* memory, std::size_t bytes, std::size_t& given_back_bytes);
 
 /// Prints one line to the standard error stream and ends the process by SIGABRT. Allocates nothing.
 [[noreturn]] void abort_with(const char* text, std::size_t bytes);

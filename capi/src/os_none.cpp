@@ -8,7 +8,7 @@ void* map(std::size_t /*bytes*/, std::size_t /*alignment*/, HugePages /*huge_pag
 
 void unmap(void* /*memory*/, std::size_t /*bytes*/) {}
 
-std::size_t give_back(void* /*memory*/, std::size_t /*bytes*/) { return 0; }
+bool give_back(void* /*memory*/, std::size_t /*bytes*/, std::size_t& /*given_back_bytes*/) { return true; }
 
 void abort_with(const char* /*text*/, std::size_t /*bytes*/) { __builtin_trap(); }
 

@@ -42,12 +42,14 @@ void* map(std::size_t bytes, std::size_t alignment, HugePages huge_pages) {
 
 void unmap(void* memory, std::size_t bytes) { munmap(memory, round_up(bytes, os_page_bytes())); }
 
-std::size_t give_back(void* memory, std::size_t bytes) {
+bool give_back(void* memory, std::size_t bytes, std::size_t& given_back_bytes) {
   const std::size_t page = os_page_bytes();
   const Address start = round_up(reinterpret_cast<Address>(memory), page);
   const Address end = round_down(reinterpret_cast<Address>(memory) + bytes, page);
-  if (end <= start) return 0;
-  return madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED) == 0 ? end - start : 0;
+  if (end <= start) return true;
+  if (madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED) != 0) return false;
+  given_back_bytes += end - start;
+  return true;
 }
 
 void abort_with(const char* text, std::size_t bytes) {

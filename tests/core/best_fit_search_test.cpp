@@ -71,4 +71,15 @@ TEST_CASE("either layer: an alignment to which numbers and addresses are not con
     CHECK(pages.take({1}, {1U << 26}) == (kind == PageLayerKind::buddy ? no_page : PageNumber{0}));
   }
 }
+
+TEST_CASE("best fit: an alignment beyond what numbers are made congruent for is met where they happen to be") {
+  const slabheap::test::Memory metadata{1 << 16};
+  alignas(std::max_align_t) std::byte layer[sizeof(BestFit)];
+  PageAllocator pages{9, PageLayerKind::best_fit, false, layer};
+  const Address start = Address{4} << 35;
+  const RegionPlan plan{start, 4, reinterpret_cast<Address>(metadata.start()), 32768};
+  REQUIRE(pages.add({start, 4 * 512}, plan, PageAllocator::first_need(0, 9, PageLayerKind::best_fit), false, 0) == Status::ok);
+  CHECK(pages.take({1}, {1U << 29}) == no_page);
+  CHECK(pages.take({1}, {1U << 28}) == PageNumber{0});
+}
 #endif
