@@ -40,6 +40,7 @@ FIGURES = {
     "peak_requested_bytes": "Int64",
     "peak_used_bytes": "Int64",
     "peak_held_bytes": "Int64",
+    "peak_resident_bytes": "Int64",
     "peak_slack_bytes": "Int64",
     "held_ratio": "Float64",
     "internal_fragmentation": "Float64",
@@ -140,6 +141,8 @@ class Result:
         peak_used_bytes: The most bytes live at once, as the allocator rounds them.
         peak_held_bytes: The most bytes that the allocator kept from others: for slabheap, pages in use and the metadata for them; for
             others, resident anonymous memory, looked at at each sample.
+        peak_resident_bytes: The most bytes that were resident: for slabheap, freed pages that were touched are among them, and only here;
+            for others, the same as what was held.
         peak_slack_bytes: The most bytes of live blocks beyond their requests.
         peak_live_pages: The most pages of 4096 bytes that had a byte of a live block at once.
         touched_pages: The pages of 4096 bytes that had a byte of a block at any time.
@@ -176,6 +179,7 @@ class Result:
     peak_requested_bytes: int
     peak_used_bytes: int
     peak_held_bytes: int
+    peak_resident_bytes: int
     peak_slack_bytes: int
     peak_live_pages: int
     touched_pages: int
@@ -260,6 +264,7 @@ class Result:
             "peak_requested_bytes": self.peak_requested_bytes,
             "peak_used_bytes": self.peak_used_bytes,
             "peak_held_bytes": self.peak_held_bytes,
+            "peak_resident_bytes": self.peak_resident_bytes,
             "peak_slack_bytes": self.peak_slack_bytes,
             "held_ratio": self.peak_held_bytes / max(1, self.peak_requested_bytes),
             "internal_fragmentation": peak and peak.internal_fragmentation,

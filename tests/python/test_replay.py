@@ -125,6 +125,25 @@ def test_the_figures_are_those_of_the_same_calls_made_one_by_one(size: int, opti
     assert_as_modelled(random_trace(7, 600).events, size, options)
 
 
+def test_what_is_resident_has_the_freed_runs_that_were_touched() -> None:
+    """Each of ten blocks in turn is a page longer: kept runs serve none of the others, merged ones all of them."""
+    lengths = range(20, 30)
+    trace = trace_of(*(step for block, pages in enumerate(lengths) for step in ((ALLOCATE, block, pages << 12), (FREE, block))))
+    for freed_runs, pages in (("kept", sum(lengths)), ("merged", max(lengths))):
+        result = replay(trace, freed_runs=freed_runs, huge_pages="unwanted", repeats=0)
+        assert result.stats is not None
+        assert result.peak_held_bytes == (max(lengths) << 12) + result.stats.used_metadata_bytes
+        metadata = result.peak_resident_bytes - (pages << 12)
+        assert 0 <= metadata - result.stats.used_metadata_bytes < 8 << 12  # in whole pages, of several tables
+
+
+def test_every_region_may_be_resident() -> None:
+    trace = trace_of(*((ALLOCATE, block, 1 << 20) for block in range(9)))
+    result = replay(trace, bytes=16 << 20, regions=4, huge_pages="unwanted", repeats=0)
+    assert result.failures == 0
+    assert result.peak_resident_bytes == result.peak_held_bytes > 9 << 20  # a region has room for three
+
+
 @pytest.mark.parametrize("name", ["classic", "compact"])
 @given(events=event_arrays(most=60))
 @settings(max_examples=30, deadline=None)

@@ -79,6 +79,7 @@ def test_the_systems_figures_make_sense() -> None:
     assert (timeline["used"] <= timeline["requested"] + 40 * 1600).all()
     assert result.peak_used_bytes == timeline["used"].max()
     assert result.peak_held_bytes == timeline["held"].max() >= result.peak_requested_bytes
+    assert result.peak_resident_bytes == result.peak_held_bytes
     assert result.failures == 0
     assert (result.occupancy, result.stats, result.class_stats, result.snapshots) == (None, None, [], {})
 

@@ -84,7 +84,8 @@ py::dict replay_on_heap(const Program& program, const HeapChoice& choice, unsign
   const std::size_t classes = result.classes.size();
   return py::dict("failures"_a = result.failures, "peak_used_bytes"_a = result.peaks.used,
                   "peak_slack_bytes"_a = result.peaks.slack, "peak_live_pages"_a = result.peaks.live_pages,
-                  "peak_held_bytes"_a = result.peak_held, "touched_pages"_a = result.touched_pages, "seconds"_a = result.seconds,
+                  "peak_held_bytes"_a = result.peak_held, "peak_resident_bytes"_a = result.peak_resident,
+                  "touched_pages"_a = result.touched_pages, "seconds"_a = result.seconds,
                   "timeline"_a = moments_of(result.timeline, classes), "at_peak"_a = moments_of(result.at_peak, classes),
                   "snapshots"_a = snapshots_of(result), "stats"_a = dict_of(result.stats), "class_stats"_a = classes_of(result),
                   "costs"_a = array_of(result.costs),

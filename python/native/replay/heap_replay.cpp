@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "replay/residency.hpp"
+
 namespace slabheap::replay {
 namespace {
 
@@ -83,6 +85,7 @@ class Measurement {
     result_.touched_pages = account_.touched_pages();
     result_.stats = heap_stats(heap);
     result_.peak_held = result_.stats.peak_page_bytes + result_.stats.used_metadata_bytes;
+    result_.peak_resident = resident_bytes(heap);  // a replay gives nothing back, so there was never more
     result_.classes.resize(heap_class_count(heap));
     for (std::size_t i = 0; i < result_.classes.size(); ++i) (void)heap_class_stats(heap, i, &result_.classes[i]);
   }

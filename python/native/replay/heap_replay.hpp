@@ -37,6 +37,7 @@ struct HeapMoment {
 struct HeapReplay {
   Peaks peaks{};
   std::uint64_t peak_held = 0;
+  std::uint64_t peak_resident = 0;
   std::uint64_t failures = 0;
   std::uint64_t touched_pages = 0;
   std::vector<HeapMoment> timeline;
