@@ -55,17 +55,23 @@ class Measured:
 class Host:
     """Replays of a program on an allocator: "system", or the path of a library.
 
+    Args:
+        program: The program.
+        allocator: The allocator.
+        has_huge_pages: Whether the kernel may back its memory by huge pages, as it asks and the system gives.
+
     Raises:
         FileNotFoundError: There is no such library.
     """
 
-    def __init__(self, program: _core.Program, allocator: str) -> None:
+    def __init__(self, program: _core.Program, allocator: str, has_huge_pages: bool = False) -> None:
         if allocator != "system":
             if not Path(allocator).is_file():
                 raise FileNotFoundError(f"there is no allocator {allocator!r}: not slabheap, not system, and not the path of a library")
             allocator = str(Path(allocator).resolve())
         self.program = program
         self.allocator = allocator
+        self.has_huge_pages = has_huge_pages
 
     def measure(self, samples: int) -> Measured:
         """A measured replay with so many samples."""
@@ -96,7 +102,7 @@ class Host:
         """The answer of a host process, and the rows behind it."""
         program = self.program
         numbers = (program.fileno(), program.events, program.slots, rows, program.peak_event)
-        arguments = [str(_HOST), task, *map(str, numbers)]
+        arguments = [str(_HOST), task, *map(str, numbers), "s" if self.has_huge_pages else "u"]  # HostHugePages
         with self._environment() as environment:
             host = subprocess.run(arguments, env=environment, capture_output=True, pass_fds=(program.fileno(),), check=False)
         errors = host.stderr.decode(errors="replace").strip()

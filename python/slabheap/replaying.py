@@ -88,7 +88,9 @@ def replay(
         progress: Called now and then with the events done and those to do, over all replays.
         **options: For slabheap, those of `Heap`: `bytes`, `preset`, `classes`, `set_blocks`, `page_bytes`, `pages`, `freed_runs`,
             `huge_pages`. Unless given, `bytes` is the least power of two, from 16 MiB on, that is eight times the peak of the requested
-            bytes or more. Also `regions`, 1 to 64: how many regions the bytes are divided among, 1 unless given.
+            bytes or more. Also `regions`, 1 to 64: how many regions the bytes are divided among, 1 unless given. For others,
+            `huge_pages` alone: "unwanted", unless given, so that there are none; or "system", as the allocator asks and the system gives.
+            Allocators are told to ask by settings of their own, in the environment.
 
     Returns:
         What it showed.
@@ -122,10 +124,22 @@ def replay(
     windows = min(_COST_WINDOWS, program.events) if times_costs else 0
     if allocator == "slabheap":
         return _replay_on_heap(program, samples, repeats, warm, windows, snapshots, report, options)
-    if options or snapshots:
-        names = ", ".join([*options, *(["snapshot_events"] if snapshots else [])])
-        raise ValueError(f"the allocator {allocator!r} has no options, so not {names}")
-    return _replay_in_host(Host(program, allocator), samples, repeats, warm, windows, report)
+    foreign = [*(name for name in options if name != "huge_pages"), *(["snapshot_events"] if snapshots else [])]
+    if foreign:
+        raise ValueError(f"the allocator {allocator!r} has no options, so not {', '.join(foreign)}")
+    host = Host(program, allocator, has_huge_pages=_may_have_huge_pages(allocator, **options))
+    return _replay_in_host(host, samples, repeats, warm, windows, report, options)
+
+
+def _may_have_huge_pages(allocator: str, huge_pages: str = "unwanted") -> bool:
+    """What another allocator than slabheap is given.
+
+    Raises:
+        ValueError: It is neither "system" nor "unwanted".
+    """
+    if huge_pages not in ("system", "unwanted"):
+        raise ValueError(f"for the allocator {allocator!r}, huge_pages must be one of 'system', 'unwanted', not {huge_pages!r}")
+    return huge_pages == "system"
 
 
 def compare(
@@ -277,7 +291,15 @@ def _by_stretch(seconds: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float64]:
     return np.array(seconds, np.float64).reshape(len(seconds), -1) if seconds else np.zeros((0, 0))
 
 
-def _replay_in_host(host: Host, samples: int, repeats: int, warm: bool, cost_windows: int, report: Callable[[int], None]) -> Result:
+def _replay_in_host(
+    host: Host,
+    samples: int,
+    repeats: int,
+    warm: bool,
+    cost_windows: int,
+    report: Callable[[int], None],
+    options: dict[str, Any],
+) -> Result:
     program = host.program
     measured = host.measure(samples)
     report(program.events)
@@ -291,7 +313,7 @@ def _replay_in_host(host: Host, samples: int, repeats: int, warm: bool, cost_win
         report((2 + repeats * (1 + warm)) * program.events)
     return Result(
         allocator=host.allocator,
-        options={},
+        options=dict(options),
         events=program.events,
         peak_requested_bytes=program.peak_requested_bytes,
         peak_used_bytes=measured.answer.peak_used_bytes,

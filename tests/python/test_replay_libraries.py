@@ -207,6 +207,20 @@ def test_options_of_a_heap_mean_nothing_to_others() -> None:
         replay(TRACE, "system", snapshot_events=np.array([1, 2]))  # type: ignore[arg-type]
 
 
+#: The allocator above, which has memory only if the process may have huge pages.
+ASKING = BUMP.replace("take(size, 64)", "prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 0 ? take(size, 64) : NULL")
+
+
+def test_others_have_no_huge_pages_unless_they_are_left_to_them(tmp_path: Path) -> None:
+    path = str(library(tmp_path, "#include <sys/prctl.h>" + ASKING))
+    trace = trace_of((ALLOCATE, 0, 100), (FREE, 0))
+    assert replay(trace, path, repeats=0).failures == 1
+    assert replay(trace, path, repeats=0, huge_pages="unwanted").failures == 1
+    assert replay(trace, path, repeats=0, huge_pages="system").failures == 0
+    with pytest.raises(ValueError, match="for the allocator 'system', huge_pages must be one of 'system', 'unwanted', not 'wanted'"):
+        replay(TRACE, "system", huge_pages="wanted")
+
+
 def test_a_library_that_is_preloaded_into_this_process_is_not_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = figures(replay(TRACE, "system"))
     monkeypatch.setenv("LD_PRELOAD", str(library(tmp_path, BUMP + REST)))

@@ -1,8 +1,9 @@
 // Replays a program on the malloc of its own process, which is that of the system or of whatever library was preloaded, and says
 // what it took. A process of its own, so that nothing else counts, and so that a library that crashes takes nothing with it.
 //
-// Usage: slabheap-replay-host TASK FILE_NUMBER STEPS SLOTS ROWS PEAK_EVENT. The tasks stand in host_protocol.hpp; ROWS is the
-// number of samples or windows. It takes memory from the kernel only, and the same addresses each time.
+// Usage: slabheap-replay-host TASK FILE_NUMBER STEPS SLOTS ROWS PEAK_EVENT HUGE_PAGES. The tasks and what there is to say of huge
+// pages stand in host_protocol.hpp; ROWS is the number of samples or windows. It takes memory from the kernel only, and the same
+// addresses each time.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -147,9 +148,9 @@ std::uint64_t number_of(const char* text) { return std::strtoull(text, nullptr, 
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 7) return host_usage;
+  if (count != 8) return host_usage;
   settle_addresses(arguments);
-  (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  if (arguments[7][0] == host_unwanted) (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
   const MappedSteps steps{std::atoi(arguments[2]), number_of(arguments[3])};
   if (!steps.is_mapped()) return host_no_program;
   const ProcessMalloc allocator{std::getenv("LD_PRELOAD") != nullptr};

@@ -16,6 +16,12 @@ enum HostTask : char {
   host_cost = 'c'      // answers with CostWindows
 };
 
+/// What the process makes of huge pages, by its last argument.
+enum HostHugePages : char {
+  host_unwanted = 'u',  // it has none, whatever the allocator and the system would do
+  host_system = 's'     // it has what the allocator asks for and the system gives
+};
+
 /// What the host answers, followed by `rows` of what its task says. slabheap/hosting.py reads it.
 struct HostAnswer {
   std::uint64_t rows;
