@@ -65,7 +65,7 @@ def replay_traces(
     peers = traces.allocators()
     progress = steps.counter(len(chosen) * len(peers) * (rounds + 1), "replay")
     rows = traces.replay_all(chosen, peers, rounds, samples, progress)
-    _write(output, {"rounds": rounds, "samples": samples, "rows": rows})
+    _write(output, {"rounds": rounds, "samples": samples, "huge_page_mode": traces.huge_page_mode(), "rows": rows})
 
 
 @app.command(name="instructions")

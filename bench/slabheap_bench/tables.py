@@ -15,6 +15,12 @@ Row = tuple[Cell, ...]
 
 OURS = ("slabheap-classic", "slabheap-compact")
 MIB = 1 << 20
+#: Behind the name of a peer, in rows of what the kernel counts, if there are rows of the peer's own count, too.
+RESIDENT = ", resident"
+_TWO_COUNTS = (
+    "What slabheap holds is its own count: pages in sets and large blocks, and the metadata for them. What is resident is the kernel's: "
+    "freed runs that were touched are part of it. Of everyone else, the kernel's count is what is held. "
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,19 +210,30 @@ def traces(result: dict[str, Any]) -> list[Table]:
                 yield _trace_label(row), row["trace"], row[key] / 1e6
                 yield _trace_label(row), f"{row['trace']} / glibc's", row[key] / system[row["trace"]]
 
-    def sizes(key: str, label: Callable[[dict[str, Any]], str]) -> Iterable[tuple[str, str, float]]:
-        for row in rows:
-            yield label(row), row["trace"], row[key] / MIB
-            yield label(row), f"{row['trace']} / best", row[key] / best[row["trace"]]
+    def sizes(key: str, label: Callable[[dict[str, Any]], str], chosen: Iterable[dict[str, Any]]) -> Iterable[tuple[str, str, float]]:
+        for row in chosen:
+            if key in row:
+                yield label(row), row["trace"], row[key] / MIB
+                yield label(row), f"{row['trace']} / best", row[key] / best[row["trace"]]
 
     medians = f"medians of {result['rounds']} rounds, and over glibc's. More is better."
     fast = f"Million operations a second in a fresh heap, {medians}"
     warm = f"Million operations a second where the trace was replayed before, and every block freed: {medians}"
-    small = "Peak of the bytes held, in MiB, and over that of the best peer. Less is better."
-    held = (*sizes("peak_requested_bytes", lambda _: "requested"), *sizes("peak_held_bytes", _trace_label))
+    ours, others = ([row for row in rows if (row["peer"] in OURS) == own] for own in (True, False))
+    held = (
+        *sizes("peak_requested_bytes", lambda _: "requested", rows),
+        *sizes("peak_held_bytes", _trace_label, ours),
+        *sizes("peak_resident_bytes", lambda row: f"{_trace_label(row)}{RESIDENT}", ours),
+        *sizes("peak_held_bytes", _trace_label, others),
+        *sizes("huge_peak_resident_bytes", lambda row: f"{_trace_label(row)}{RESIDENT} in huge pages", rows),
+    )
+    both = any("peak_resident_bytes" in row for row in ours)
+    small = f"Peak of the bytes held, in MiB, and over that of the best peer. {_TWO_COUNTS if both else ''}Less is better."
     fresh_rate, warm_rate = "operations_per_second", "warm_operations_per_second"
     without = "and over glibc's without them. More is better."
     huge_fast = f"Million operations a second in a fresh heap with huge pages, medians of {result['rounds']} rounds, {without}"
+    if mode := result.get("huge_page_mode"):
+        huge_fast += f" The kernel's mode is `{mode}`, and each allocator is told to ask."
     huge_warm = f"The same where the trace was replayed before, {without}"
     return [
         _grid("traces-speed", fast, speeds(fresh_rate, fresh_rate), 2),
@@ -273,6 +290,7 @@ def _races(found: dict[str, dict[str, Any]]) -> Iterable[tuple[str, Table, str, 
         yield "Mops/s", faster, "slabheap-classic", 1
         yield "warm Mops/s", warmer, "slabheap-classic", 1
         yield "held, MiB", smaller, "slabheap-compact", -1
+        yield "resident, MiB", smaller, f"slabheap-compact{RESIDENT}", -1
 
 
 def summary(found: dict[str, dict[str, Any]]) -> Table | None:

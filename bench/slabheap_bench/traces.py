@@ -18,8 +18,14 @@ from slabheap.results import Result, allocator_label
 #: Libraries to compare with, where they are installed, and how each is found below the folders of libraries.
 LIBRARIES = ("libmimalloc.so.*", "libjemalloc.so.*", "libtcmalloc_minimal.so.*")
 
-#: What is replayed with huge pages, too: what can be told to ask for them.
-WITH_HUGE_PAGES = (*PRESETS, "system")
+#: How libraries are told to ask the kernel for huge pages, by a part of their name: variables of the environment. This is
+#: mimalloc's name for it in 2.0, which later versions know, too. gperftools' tcmalloc asks for none: it can only take its memory from a
+#: file system of them, for which the administrator has to set huge pages aside.
+_ASKING = {
+    "system": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+    "mimalloc": {"MIMALLOC_LARGE_OS_PAGES": "1"},
+    "jemalloc": {"MALLOC_CONF": "thp:always"},
+}
 
 #: The texts in libraries that tell their version: jemalloc's, tcmalloc's.
 _VERSIONS = (rb"(\d+\.\d+\.\d+)-0-g[0-9a-f]{8}", rb"gperftools (\d+\.\d+)")
@@ -49,25 +55,49 @@ def version_of(allocator: str) -> str:
     return Path(allocator).name.partition(".so.")[2]
 
 
+def huge_page_mode() -> str:
+    """Which memory this machine's kernel maps in huge pages: "always", "madvise" (what asks for them) or "never"; empty if it has none."""
+    try:
+        words = Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+    except OSError:
+        return ""
+    chosen = re.search(r"\[(\w+)\]", words)
+    return chosen[1] if chosen else ""
+
+
+def _settings_for_huge_pages(allocator: str) -> dict[str, str] | None:
+    """What another allocator's environment must have, so that it asks for huge pages; None if it cannot."""
+    return next((settings for name, settings in _ASKING.items() if name in Path(allocator).name), None)
+
+
+def can_have_huge_pages(allocator: str) -> bool:
+    """Whether an allocator can be told to ask for huge pages."""
+    return allocator in PRESETS or _settings_for_huge_pages(allocator) is not None
+
+
 @contextlib.contextmanager
-def _glibc_asks_for_huge_pages() -> Iterator[None]:
-    """Processes that are started meanwhile have their malloc advise the kernel so."""
-    before = os.environ.get("GLIBC_TUNABLES")
-    os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    """Processes that are started meanwhile have these variables."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
     try:
         yield
     finally:
-        del os.environ["GLIBC_TUNABLES"]
-        if before is not None:
-            os.environ["GLIBC_TUNABLES"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _once(program: Any, allocator: str, samples: int, repeats: int, warm: bool = False, huge: bool = False) -> Result:
-    name, options = allocator, dict[str, Any]()
+    """A replay, with huge pages for everyone or, whatever the system's mode, for nobody."""
+    shared: dict[str, Any] = {"samples": samples, "repeats": repeats, "warm": warm, "costs": False}
     if allocator in PRESETS:
-        name, options = "slabheap", {"preset": allocator, "huge_pages": "wanted" if huge else "system"}
-    with _glibc_asks_for_huge_pages() if huge else contextlib.nullcontext():
-        return slabheap.replay(program, name, samples=samples, repeats=repeats, warm=warm, costs=False, **options)
+        return slabheap.replay(program, preset=allocator, huge_pages="wanted" if huge else "unwanted", **shared)
+    settings = (_settings_for_huge_pages(allocator) or {}) if huge else {}
+    with _environment(settings):
+        return slabheap.replay(program, allocator, huge_pages="system" if huge else "unwanted", **shared)
 
 
 #: The ways to time a replay: the key of its seconds, in a fresh heap or a warm one, with huge pages or as the system has them.
@@ -82,14 +112,15 @@ def replay_all(
     Returns:
         A row for each trace and allocator: `trace`, `events`, `peer`, `version`, `seconds` (one a round) and `operations_per_second` (of
         the median) in a fresh heap, those with `warm_` before them in one where the trace was replayed before, those with `huge_` with
-        huge pages, for the allocators that can be told to ask for them, and the peaks of requested, used and held bytes.
+        huge pages, for the allocators that can be told to ask for them; and the peaks of requested, used, held and resident bytes, the
+        last with huge pages, too.
     """
     rows = []
     for file in files:
         program = slabheap.Trace.load(file).program
-        results: list[Result] = []
+        results: list[dict[str, Result]] = []
         seconds: list[dict[str, list[float]]] = [
-            {key: [] for key, _, huge in _WAYS if not huge or allocator in WITH_HUGE_PAGES} for allocator in chosen
+            {key: [] for key, _, huge in _WAYS if not huge or can_have_huge_pages(allocator)} for allocator in chosen
         ]
         for round_number in range(rounds):
             for turn in range(len(chosen)):
@@ -99,9 +130,13 @@ def replay_all(
                         seconds[index][key] += _once(program, chosen[index], samples=1, repeats=1, warm=warm, huge=huge).all_seconds
                 progress()
         for allocator in chosen:
-            results.append(_once(program, allocator, samples=samples, repeats=0))
+            measured = {"": _once(program, allocator, samples=samples, repeats=0)}
+            if can_have_huge_pages(allocator):
+                measured["huge_"] = _once(program, allocator, samples=samples, repeats=0, huge=True)
+            results.append(measured)
             progress()
-        for allocator, result, times in zip(chosen, results, seconds, strict=True):
+        for allocator, measured, times in zip(chosen, results, seconds, strict=True):
+            result = measured[""]
             rates = {
                 key.replace("seconds", "operations_per_second"): result.events / statistics.median(each) for key, each in times.items()
             }
@@ -116,6 +151,7 @@ def replay_all(
                     "peak_requested_bytes": result.peak_requested_bytes,
                     "peak_used_bytes": result.peak_used_bytes,
                     "peak_held_bytes": result.peak_held_bytes,
+                    **{f"{way}peak_resident_bytes": each.peak_resident_bytes for way, each in measured.items()},
                     "failures": result.failures,
                 }
             )

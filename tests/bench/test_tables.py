@@ -76,6 +76,26 @@ def test_huge_pages_are_compared_with_glibc_without_them() -> None:
     assert huge_warm.rows == (("slabheap-compact", 240.0, 6.0), ("9", 80.0, 2.0))
 
 
+def test_what_the_kernel_counts_of_slabheap_has_rows_of_its_own() -> None:
+    rows = trace_rows()
+    plain = tables.traces({"rounds": 3, "rows": rows})[2]
+    for row in rows:
+        row["peak_resident_bytes"] = row["peak_held_bytes"] + (2 << 20 if row["peer"] in tables.OURS else 0)
+    rows[0]["huge_peak_resident_bytes"] = 12 << 20
+    both = tables.traces({"rounds": 3, "rows": rows})[2]
+    added = (("slabheap-compact, resident", 8.0, 2.0), ("slabheap-compact, resident in huge pages", 12.0, 3.0))
+    assert both.rows == (*plain.rows[:2], added[0], *plain.rows[2:], added[1])
+    assert "kernel" in both.caption
+    assert "kernel" not in plain.caption
+    losses = {row[0]: row[2] for row in tables.losses({"traces": {"rounds": 3, "rows": rows}}).rows}
+    assert losses == {"held, MiB: t": 6.0, "resident, MiB: t": 8.0}
+
+
+def test_the_kernels_mode_of_huge_pages_is_told() -> None:
+    *_, huge, _ = tables.traces({"rounds": 3, "rows": trace_rows(), "huge_page_mode": "madvise"})
+    assert "mode is `madvise`" in huge.caption
+
+
 def test_a_place_in_a_document_is_filled_anew() -> None:
     document = "before\n<!-- table: a -->\nold | 1\n<!-- end -->\nbetween\n<!-- table: b-c -->\n<!-- end -->\n"
     filled = documents.fill(document, {"a": "new", "b-c": "other"})

@@ -1,6 +1,10 @@
 """Replaying traces on every allocator."""
 
+import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import slabheap
 from slabheap_bench import traces
@@ -29,6 +33,58 @@ def test_every_allocator_replays_every_trace(tmp_path: Path) -> None:
         assert row["operations_per_second"] > 0
         assert row["warm_operations_per_second"] > 0
         assert row["peak_held_bytes"] > row["peak_requested_bytes"] >= 200_000
+        assert row["peak_resident_bytes"] >= row["peak_held_bytes"]
+        assert row["huge_peak_resident_bytes"] > 0
+
+
+class Asked:
+    """What replays are asked for, beside the variables that an allocator's settings are in."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[tuple[str, Any, Any, dict[str, str]]] = []
+        replay = slabheap.replay
+
+        def asked(program: Any, allocator: str = "slabheap", **options: Any) -> slabheap.Result:
+            settings = {name: os.environ[name] for name in SETTINGS if name in os.environ}
+            self.calls.append((Path(allocator).name.split(".")[0], options.get("preset"), options["huge_pages"], settings))
+            return replay(program, "slabheap" if allocator == "slabheap" else "system", **options)
+
+        monkeypatch.setattr(slabheap, "replay", asked)
+
+
+SETTINGS = ("GLIBC_TUNABLES", "MALLOC_CONF", "MIMALLOC_LARGE_OS_PAGES")
+
+
+def test_everyone_is_replayed_without_huge_pages_and_who_can_ask_for_them_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "steady.trace"
+    slabheap.workloads.steady_state(200, slabheap.workloads.log_uniform(1, 4096), 20_000).save(file)
+    monkeypatch.setenv("MALLOC_CONF", "narenas:1")
+    for name in SETTINGS[::2]:
+        monkeypatch.delenv(name, raising=False)
+    asked = Asked(monkeypatch)
+    monkeypatch.setattr(traces, "version_of", lambda _: "")
+    chosen = ["classic", "system", "/lib/libmimalloc.so.2", "/lib/libjemalloc.so.2", "/lib/libtcmalloc_minimal.so.4"]
+    traces.replay_all([file], chosen, rounds=1, samples=5, progress=lambda: None)
+    mine = {"MALLOC_CONF": "narenas:1"}
+    assert {(name, choice, *settings.items()) for name, _, choice, settings in asked.calls} == {
+        ("slabheap", "unwanted", *mine.items()),
+        ("slabheap", "wanted", *mine.items()),
+        ("system", "unwanted", *mine.items()),
+        ("system", "system", ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"), *mine.items()),
+        ("libmimalloc", "unwanted", *mine.items()),
+        ("libmimalloc", "system", *mine.items(), ("MIMALLOC_LARGE_OS_PAGES", "1")),
+        ("libjemalloc", "unwanted", *mine.items()),
+        ("libjemalloc", "system", ("MALLOC_CONF", "thp:always")),
+        ("libtcmalloc_minimal", "unwanted", *mine.items()),
+    }
+    assert os.environ["MALLOC_CONF"] == "narenas:1"
+    assert "GLIBC_TUNABLES" not in os.environ
+
+
+def test_the_kernels_mode_of_huge_pages_is_one_of_its_words() -> None:
+    assert traces.huge_page_mode() in ("always", "madvise", "never", "")
 
 
 def test_the_system_and_both_presets_are_always_there_and_tell_their_versions() -> None:
