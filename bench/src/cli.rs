@@ -30,6 +30,11 @@ pub enum Command {
     ///
     /// Two blocks are allocated and a random one is freed, in turn. Sizes are log-uniform.
     Space(SpaceArgs),
+    /// Replays recorded traces with every peer, in interleaved rounds
+    ///
+    /// Each replay that is timed follows one that is not, of which every block was freed. Peers that manage an arena also tell how much
+    /// of a fresh one a replay touches.
+    Traces(TracesArgs),
     /// Counts the instructions of single operations, and tells the worst
     ///
     /// Of slabheap in heaps of 1 MiB to 64 GiB of address space and of 1 and 64 regions. Instructions are counted one by one, by the
@@ -68,6 +73,20 @@ pub struct SpaceArgs {
     /// Fillings of every arena with every peer
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub seeds: u64,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct TracesArgs {
+    /// Traces as `slabheap_bench operations` writes them
+    #[arg(required = true, value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub peers: PeerArgs,
+    /// Samples to take of every trace and peer
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub rounds: u32,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -2,7 +2,7 @@
 //!
 //! From the bottom up: [`random`] and [`sizes`] make [`operations`] for [`workloads`]; a [`peer`] serves them from an
 //! [`arena`] or from memory of its own, in the timed loop of [`replay`]; [`speed`] and [`space`] compare [`peers`], and
-//! [`tables`] shows what came out.
+//! [`tables`] shows what came out. [`traces`] compares them on a [`recording`].
 
 pub mod arena;
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod operations;
 pub mod peer;
 pub mod peers;
 pub mod random;
+pub mod recording;
 pub mod replay;
 pub mod shapes;
 pub mod sizes;
@@ -20,5 +21,6 @@ pub mod statistics;
 pub mod stepping;
 pub mod tables;
 pub mod tally;
+pub mod traces;
 pub mod workloads;
 pub mod worst;

@@ -8,16 +8,18 @@ use std::time::Duration;
 use clap::Parser;
 use serde::Serialize;
 use slabheap_bench::arena::Arena;
-use slabheap_bench::cli::{Cli, Command, ListArgs, RunArgs, SpaceArgs, SpeedArgs, WorstArgs};
+use slabheap_bench::cli::{Cli, Command, ListArgs, RunArgs, SpaceArgs, SpeedArgs, TracesArgs, WorstArgs};
+use slabheap_bench::recording::Recording;
 use slabheap_bench::replay::Passes;
 use slabheap_bench::speed::{ARENA_BYTES, Comparison};
 use slabheap_bench::workloads::SEED;
-use slabheap_bench::{peers, space, stepping, tables, workloads, worst};
+use slabheap_bench::{peers, space, stepping, tables, traces, workloads, worst};
 
 fn main() -> io::Result<()> {
     match Cli::parse().command {
         Command::Speed(args) => speed(&args),
         Command::Space(args) => space(&args),
+        Command::Traces(args) => traces(&args),
         Command::Worst(args) => worst(&args),
         Command::List(args) => list(&args),
         Command::Run(args) => run(&args),
@@ -41,6 +43,15 @@ fn show_line(text: &str) {
 fn space(args: &SpaceArgs) -> io::Result<()> {
     let report = space::run(&args.peers.chosen(), args.seeds, command_line());
     println!("{}", tables::space(&report));
+    write_json(args.output.json.as_deref(), &report)
+}
+
+fn traces(args: &TracesArgs) -> io::Result<()> {
+    let recordings = args.files.iter().map(|file| Recording::read(file)).collect::<io::Result<Vec<_>>>()?;
+    let rounds = args.rounds as usize;
+    let show = |round| show_line(&format!("round {} of {rounds}", round + 1));
+    let report = traces::run(&recordings, &args.peers.chosen(), rounds, command_line(), show);
+    println!("{}", traces::table(&report));
     write_json(args.output.json.as_deref(), &report)
 }
 

@@ -1,10 +1,13 @@
 //! What the benchmark asks of an allocator.
 
 use std::alloc::Layout;
+use std::ptr;
 
 use crate::arena::{Arena, Region};
 use crate::operations::OperationList;
+use crate::recording::Recording;
 use crate::replay::{self, Passes, Timing};
+use crate::traces;
 use crate::workloads::Workload;
 
 /// Where a peer's blocks come from.
@@ -69,6 +72,44 @@ pub trait Peer {
     ///
     /// The block was allocated by this peer with this size and alignment, and has not been freed.
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize);
+
+    /// As [`Peer::allocate`], with every byte zero. Nobody's own way is used, so everyone clears as many bytes.
+    fn allocate_zeroed(&mut self, size: usize, align: usize) -> *mut u8 {
+        let block = self.allocate(size, align);
+        if !block.is_null() {
+            // SAFETY: the block has so many bytes.
+            unsafe { block.write_bytes(0, size) };
+        }
+        block
+    }
+
+    /// Gives a block another size, at least one, at the same alignment; null if it stays as it was. A peer that has no way of its
+    /// own allocates, copies and frees.
+    ///
+    /// # Safety
+    ///
+    /// As [`Peer::deallocate`].
+    unsafe fn reallocate(&mut self, block: *mut u8, size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: passed on to the caller.
+        unsafe { move_block(self, block, size, align, new_size) }
+    }
+}
+
+/// A reallocation of those who have none: allocates, copies and frees.
+///
+/// # Safety
+///
+/// As [`Peer::reallocate`].
+pub unsafe fn move_block<P: Peer + ?Sized>(peer: &mut P, block: *mut u8, size: usize, align: usize, new_size: usize) -> *mut u8 {
+    let moved = peer.allocate(new_size, align);
+    if !moved.is_null() {
+        // SAFETY: both blocks have as many bytes, and blocks do not overlap; the rest is passed on to the caller.
+        unsafe {
+            ptr::copy_nonoverlapping(block, moved, size.min(new_size));
+            peer.deallocate(block, size, align);
+        }
+    }
+    moved
 }
 
 /// The layout of a request.
@@ -87,18 +128,38 @@ pub struct Entry {
     open: unsafe fn(Region) -> Box<dyn Peer>,
     // Compiled for each type, so that the calls in the timed loop are direct ones.
     replay: fn(&mut Arena, &Workload, &OperationList, Passes) -> Option<Timing>,
+    replay_recording: fn(&mut Arena, &Recording, Passes) -> Option<Timing>,
+    touch_recording: fn(&mut Arena, &Recording) -> Option<usize>,
 }
 
 impl Entry {
     /// The entry of a type.
     pub const fn of<P: Peer + 'static>() -> Self {
-        Self { name: P::name, version: P::version, memory: P::memory, open: open::<P>, replay: replay::replay::<P> }
+        Self {
+            name: P::name,
+            version: P::version,
+            memory: P::memory,
+            open: open::<P>,
+            replay: replay::replay::<P>,
+            replay_recording: traces::replay::<P>,
+            touch_recording: traces::touched_bytes::<P>,
+        }
     }
 
     /// Replays a list of a workload with a fresh heap, or with the process's heap if that is what the peer is. None if the peer
     /// cannot have as many regions, or its arena does not hold the blocks.
     pub fn replay(&self, arena: &mut Arena, workload: &Workload, list: &OperationList, passes: Passes) -> Option<Timing> {
         (self.replay)(arena, workload, list, passes)
+    }
+
+    /// Replays a recorded trace likewise. None if the arena does not hold its blocks.
+    pub fn replay_recording(&self, arena: &mut Arena, recording: &Recording, passes: Passes) -> Option<Timing> {
+        (self.replay_recording)(arena, recording, passes)
+    }
+
+    /// The bytes of the arena that are resident behind a replay in a fresh one, if the peer manages it.
+    pub fn touch_recording(&self, arena: &mut Arena, recording: &Recording) -> Option<usize> {
+        (self.touch_recording)(arena, recording)
     }
 
     /// Opens the peer on the first `bytes` bytes of the arena for the length of a call.

@@ -138,3 +138,31 @@ fn names_are_distinct_and_versions_known() {
         assert!((peer.version)().starts_with(|first: char| first.is_ascii_digit()), "{}", (peer.name)());
     }
 }
+
+#[test]
+fn reallocated_blocks_keep_what_both_sizes_have_and_their_alignment() {
+    let mut arena = Arena::new(ARENA_BYTES);
+    for peer in allocators() {
+        println!("{}", (peer.name)());
+        peer.with(&mut arena, ARENA_BYTES, |peer| {
+            for align in [1, 16, 64] {
+                let mut block = peer.allocate_zeroed(1, align);
+                // SAFETY: the block has a byte.
+                assert_eq!(unsafe { block.read() }, 0);
+                let mut old_size = 1;
+                for size in [100, 130, 90, 5_000, 200_000, 150_000, 3] {
+                    // SAFETY: the block is live, with this size and alignment, and stays so if it is not moved.
+                    unsafe {
+                        block.write_bytes(size as u8, old_size);
+                        let _between = peer.allocate(64, 8); // so that not every block has room behind it
+                        block = peer.reallocate(block, old_size, align, size);
+                        assert!(!block.is_null() && block.addr().is_multiple_of(align));
+                        let kept = std::slice::from_raw_parts(block, old_size.min(size));
+                        assert!(kept.iter().all(|&byte| byte == size as u8));
+                    }
+                    old_size = size;
+                }
+            }
+        });
+    }
+}

@@ -72,3 +72,39 @@ fn list_names_peers_and_workloads() {
     let output = text(&bench(&["list"]));
     assert!(output.contains("slabheap-compact") && output.contains("W2-4096"), "{output}");
 }
+
+#[test]
+fn traces_are_replayed_by_every_peer_and_tell_what_arenas_were_touched() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (trace, file) = (folder.join("short.jsonl"), folder.join("traces.json"));
+    let sizes = [5_000, 100, 1, 70_000, 0, 33];
+    let begin = sizes.iter().enumerate().map(|(block, size)| {
+        let call = if block % 2 == 0 { "allocate" } else { "zeroed" };
+        format!("[\"{call}\",{block},{size},{}]\n", 8 << block)
+    });
+    let change = sizes.iter().enumerate().map(|(block, size)| format!("[\"reallocate\",{block},{},1]\n", 80_000 - size));
+    let end = (1..sizes.len()).map(|block| format!("[\"free\",{block},0,1]\n"));
+    std::fs::write(&trace, begin.chain(change).chain(end).collect::<String>()).expect("there is room for a trace");
+    let arguments = ["traces", trace.to_str().unwrap(), "--rounds", "2", "--json", file.to_str().unwrap()];
+    let table = text(&bench(&arguments));
+    assert!(table.contains("short, Mops/s") && table.contains("| slabheap-compact "), "{table}");
+
+    let report = json(&file);
+    let rows = report["rows"].as_array().expect("there are rows");
+    assert_eq!(rows.len(), 14);
+    for row in rows {
+        assert_eq!((&row["operations"], row["samples"].as_array().map(Vec::len)), (&18.into(), Some(2)), "{row}");
+        let is_arena =
+            !["none", "mimalloc", "mimalloc-heap", "snmalloc", "jemalloc", "glibc"].contains(&row["peer"].as_str().unwrap());
+        assert_eq!(row["touched_bytes"].as_u64().is_some_and(|bytes| (80_000..2 << 20).contains(&bytes)), is_arena, "{row}");
+    }
+}
+
+#[test]
+fn a_trace_that_makes_no_sense_is_refused_by_its_line() {
+    let trace = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong.jsonl");
+    std::fs::write(&trace, "[\"free\",0,0,1]\n").expect("there is room for a trace");
+    let output = bench(&["traces", trace.to_str().unwrap()]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("wrong, line 1: there is no such block"), "{output:?}");
+}

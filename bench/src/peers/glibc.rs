@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use crate::arena::Region;
-use crate::peer::{Memory, Peer};
+use crate::peer::{Memory, Peer, move_block};
 
 /// What malloc gives without being asked.
 const NATURAL_ALIGN: usize = 16;
@@ -39,5 +39,15 @@ impl Peer for Glibc {
     unsafe fn deallocate(&mut self, block: *mut u8, _size: usize, _align: usize) {
         // SAFETY: the block was allocated by malloc or memalign.
         unsafe { libc::free(block.cast()) };
+    }
+
+    #[inline]
+    unsafe fn reallocate(&mut self, block: *mut u8, size: usize, align: usize, new_size: usize) -> *mut u8 {
+        if align > NATURAL_ALIGN {
+            // SAFETY: passed on to the caller.
+            return unsafe { move_block(self, block, size, align, new_size) };
+        }
+        // SAFETY: the block was allocated by malloc.
+        unsafe { libc::realloc(block.cast(), new_size) }.cast()
     }
 }

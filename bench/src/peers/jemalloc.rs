@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use tikv_jemalloc_sys::{MALLOCX_ALIGN, mallctl, mallocx, sdallocx};
+use tikv_jemalloc_sys::{MALLOCX_ALIGN, mallctl, mallocx, rallocx, sdallocx};
 
 use crate::arena::Region;
 use crate::peer::{Memory, Peer};
@@ -48,6 +48,12 @@ impl Peer for Jemalloc {
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
         // SAFETY: the block was allocated by jemalloc with this size and these flags.
         unsafe { sdallocx(block.cast(), size, flags(align)) };
+    }
+
+    #[inline]
+    unsafe fn reallocate(&mut self, block: *mut u8, _size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: the block was allocated by jemalloc with these flags, and the size is not zero.
+        unsafe { rallocx(block.cast(), new_size, flags(align)) }.cast()
     }
 }
 

@@ -1,7 +1,8 @@
 //! mimalloc 3, twice: the process's heap, and a heap made for the purpose.
 
 use libmimalloc_sys::{
-    mi_free, mi_heap_destroy, mi_heap_malloc, mi_heap_malloc_aligned, mi_heap_new, mi_heap_t, mi_malloc_aligned, mi_version,
+    mi_free, mi_heap_destroy, mi_heap_malloc, mi_heap_malloc_aligned, mi_heap_new, mi_heap_realloc_aligned, mi_heap_t,
+    mi_malloc_aligned, mi_realloc_aligned, mi_version,
 };
 
 use crate::arena::Region;
@@ -40,6 +41,12 @@ impl Peer for Global {
         // SAFETY: the block was allocated by mimalloc.
         unsafe { mi_free(block.cast()) };
     }
+
+    #[inline]
+    unsafe fn reallocate(&mut self, block: *mut u8, _size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: the block was allocated by mimalloc.
+        unsafe { mi_realloc_aligned(block.cast(), new_size, align) }.cast()
+    }
 }
 
 pub struct PrivateHeap(*mut mi_heap_t);
@@ -77,6 +84,12 @@ impl Peer for PrivateHeap {
     unsafe fn deallocate(&mut self, block: *mut u8, _size: usize, _align: usize) {
         // SAFETY: the block was allocated by mimalloc.
         unsafe { mi_free(block.cast()) };
+    }
+
+    #[inline]
+    unsafe fn reallocate(&mut self, block: *mut u8, _size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: the block was allocated by this heap, which is live.
+        unsafe { mi_heap_realloc_aligned(self.0, block.cast(), new_size, align) }.cast()
     }
 }
 

@@ -50,4 +50,11 @@ impl Peer for Rlsf {
         // SAFETY: the block was allocated by this heap with this alignment, so it is not null.
         unsafe { self.0.deallocate(NonNull::new_unchecked(block), align) };
     }
+
+    #[inline(never)]
+    unsafe fn reallocate(&mut self, block: *mut u8, _size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: the block was allocated by this heap with this alignment, so it is not null.
+        unsafe { self.0.reallocate(NonNull::new_unchecked(block), layout(new_size, align)) }
+            .map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
 }

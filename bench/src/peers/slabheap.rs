@@ -6,7 +6,7 @@ use std::ptr;
 
 use slabheap_sys::{
     Heap, HeapPreset, HeapStatus, heap_add_memory, heap_allocate, heap_deallocate, heap_destroy, heap_new_with,
-    heap_options_default, heap_version,
+    heap_options_default, heap_reallocate, heap_version,
 };
 
 use crate::arena::Region;
@@ -81,6 +81,12 @@ impl<P: Preset> Peer for Slabheap<P> {
         // SAFETY: the heap is live, and only this peer uses it. The block is checked.
         let status = unsafe { heap_deallocate(self.heap, block.cast(), size, align) };
         debug_assert_eq!(status, HeapStatus::Ok, "a right free is accepted");
+    }
+
+    #[inline]
+    unsafe fn reallocate(&mut self, block: *mut u8, size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: the heap is live, and only this peer uses it. The block is checked.
+        unsafe { heap_reallocate(self.heap, block.cast(), size, align, new_size) }.cast()
     }
 }
 

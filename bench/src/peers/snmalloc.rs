@@ -1,6 +1,6 @@
 //! snmalloc, by the interface made for Rust, which passes sizes and alignments.
 
-use snmalloc_sys::{sn_rust_alloc, sn_rust_dealloc};
+use snmalloc_sys::{sn_rust_alloc, sn_rust_dealloc, sn_rust_realloc};
 
 use crate::arena::Region;
 use crate::peer::{Memory, Peer};
@@ -34,5 +34,11 @@ impl Peer for Snmalloc {
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
         // SAFETY: the block was allocated by snmalloc with this size and alignment.
         unsafe { sn_rust_dealloc(block.cast(), align, size) };
+    }
+
+    #[inline]
+    unsafe fn reallocate(&mut self, block: *mut u8, size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: the block was allocated by snmalloc with this size and alignment.
+        unsafe { sn_rust_realloc(block.cast(), align, size, new_size) }.cast()
     }
 }

@@ -7,7 +7,7 @@ use talc5::base::Talc;
 use talc5::source::Manual;
 
 use crate::arena::Region;
-use crate::peer::{Memory, Peer, layout};
+use crate::peer::{Memory, Peer, layout, move_block};
 
 pub struct Talc5(Talc<Manual, DefaultBinning>);
 
@@ -47,5 +47,17 @@ impl Peer for Talc5 {
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
         // SAFETY: the block was allocated by this heap with this layout.
         unsafe { self.0.deallocate(block, layout(size, align)) };
+    }
+
+    #[inline(never)]
+    unsafe fn reallocate(&mut self, block: *mut u8, size: usize, align: usize, new_size: usize) -> *mut u8 {
+        // SAFETY: the block was allocated by this heap with this layout.
+        unsafe {
+            if self.0.try_realloc_in_place(block, layout(size, align), new_size) {
+                return block;
+            }
+        }
+        // SAFETY: passed on to the caller.
+        unsafe { move_block(self, block, size, align, new_size) }
     }
 }

@@ -1,0 +1,227 @@
+//! The comparison on recorded traces: in time, and, of peers that manage an arena, in what they touch of it.
+
+use std::hint::black_box;
+use std::ptr;
+use std::time::{Duration, Instant};
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::arena::Arena;
+use crate::machine::Machine;
+use crate::peer::{Entry, Memory, Peer};
+use crate::recording::{Call, Kind, Recording};
+use crate::replay::{Passes, Timing};
+use crate::speed::ARENA_BYTES;
+use crate::statistics::Quartiles;
+
+/// As in the comparison of workloads: the first replay is for those that cannot start afresh.
+const PASSES: Passes = Passes { warm_up: 1, timed: 4, patience: Duration::from_secs(1) };
+
+/// How long one replay may take whose touches are counted; it needs no other.
+const LONGER: Duration = Duration::from_secs(20);
+
+/// The least that a peer gets.
+const LEAST_BYTES: usize = 16 << 20;
+
+/// Calls between two looks at the clock.
+const STRETCH: usize = 1000;
+
+/// What came out, and how.
+#[derive(Clone, Debug, Serialize)]
+pub struct TracesReport {
+    pub command: String,
+    pub machine: Machine,
+    pub rounds: usize,
+    pub rows: Vec<PeerTrace>,
+}
+
+/// A peer and a trace.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeerTrace {
+    pub trace: String,
+    pub peer: &'static str,
+    pub version: String,
+    /// Calls of a replay, with the frees of what the trace leaves.
+    pub operations: usize,
+    pub peak_requested_bytes: usize,
+    /// Nanoseconds an operation; none if the peer cannot do the trace.
+    pub quartiles: Option<Quartiles>,
+    /// One a round.
+    pub samples: Vec<f64>,
+    /// Bytes of the arena that are resident behind a replay that writes to every page of every block; of peers that manage one.
+    pub touched_bytes: Option<usize>,
+}
+
+/// Replays every recording with every peer, in interleaved rounds, and tells `progress` the number of each before it begins.
+pub fn run(
+    recordings: &[Recording],
+    peers: &[&'static Entry],
+    rounds: usize,
+    command: String,
+    mut progress: impl FnMut(usize),
+) -> TracesReport {
+    let machine = Machine::read();
+    let mut arena = Arena::new(ARENA_BYTES);
+    let mut samples = vec![vec![Vec::new(); peers.len()]; recordings.len()];
+    for round in 0..rounds {
+        progress(round);
+        for (recording, samples) in recordings.iter().zip(&mut samples) {
+            for turn in 0..peers.len() {
+                let index = (turn + round) % peers.len();
+                if round > 0 && samples[index].is_empty() {
+                    continue; // what could not be done in the first round
+                }
+                let timing = peers[index].replay_recording(&mut arena, recording, PASSES);
+                samples[index].extend(timing.map(|timing| timing.nanoseconds()));
+            }
+        }
+    }
+    let mut rows = Vec::new();
+    for (recording, samples) in recordings.iter().zip(samples) {
+        for (peer, samples) in peers.iter().zip(samples) {
+            rows.push(PeerTrace {
+                trace: recording.name.clone(),
+                peer: (peer.name)(),
+                version: (peer.version)(),
+                operations: recording.calls().len(),
+                peak_requested_bytes: recording.peak_requested_bytes(),
+                quartiles: (!samples.is_empty()).then(|| Quartiles::of(&samples)),
+                touched_bytes: peer.touch_recording(&mut arena, recording),
+                samples,
+            });
+        }
+    }
+    TracesReport { command, machine, rounds, rows }
+}
+
+/// Opens a peer and replays a recording. None if the arena does not hold its blocks, or it takes too long.
+pub(crate) fn replay<P: Peer>(arena: &mut Arena, recording: &Recording, passes: Passes) -> Option<Timing> {
+    // SAFETY: the arena is borrowed for as long as the peer lives.
+    let mut peer = unsafe { P::open(arena.region(bytes_for(recording))) };
+    let mut slots = vec![ptr::null_mut(); recording.slot_count()];
+    if !(0..passes.warm_up).all(|_| try_pass(&mut peer, recording, &mut slots, passes.patience, touch_first)) {
+        return None;
+    }
+    let start = Instant::now();
+    let is_whole = (0..passes.timed).all(|_| pass(&mut peer, recording.calls(), &mut slots, touch_first));
+    let elapsed = start.elapsed();
+    is_whole.then_some(Timing { elapsed, operations: passes.timed * recording.calls().len() })
+}
+
+/// Opens a peer that manages an arena on one of which nothing is resident, replays a recording and touches every page of its
+/// blocks; the bytes of the arena that are resident then. None for other peers, and if the arena does not hold the blocks.
+pub(crate) fn touched_bytes<P: Peer>(arena: &mut Arena, recording: &Recording) -> Option<usize> {
+    if P::memory() != Memory::Arena {
+        return None;
+    }
+    let region = arena.region(bytes_for(recording));
+    // SAFETY: nobody uses the arena, which is a private mapping; it reads as zeros from here on.
+    assert_eq!(
+        unsafe { libc::madvise(region.start.cast(), region.bytes, libc::MADV_DONTNEED) },
+        0,
+        "the kernel takes pages back"
+    );
+    // SAFETY: the arena is borrowed for as long as the peer lives.
+    let mut peer = unsafe { P::open(region) };
+    let mut slots = vec![ptr::null_mut(); recording.slot_count()];
+    let is_whole = try_pass(&mut peer, recording, &mut slots, LONGER, touch_all);
+    drop(peer);
+    // SAFETY: it has no preconditions.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+    let mut pages = vec![0_u8; region.bytes / page_bytes];
+    // SAFETY: there is a byte for each page of the arena.
+    let error = unsafe { libc::mincore(region.start.cast(), region.bytes, pages.as_mut_ptr().cast()) };
+    assert_eq!(error, 0, "the kernel tells what is resident");
+    // So that whoever is timed next finds an arena that is resident, as before.
+    for offset in (0..region.bytes).step_by(page_bytes) {
+        // SAFETY: `offset` lies in the arena.
+        unsafe { region.start.add(offset).write_volatile(0) };
+    }
+    is_whole.then(|| page_bytes * pages.iter().filter(|&&page| page & 1 != 0).count())
+}
+
+/// What a peer gets for a recording: as much as a replay of the Python package gives a heap.
+fn bytes_for(recording: &Recording) -> usize {
+    (8 * recording.peak_requested_bytes()).next_power_of_two().clamp(LEAST_BYTES, ARENA_BYTES)
+}
+
+/// Replays a recording once; false as soon as a request fails, or if it takes too long.
+fn try_pass<P: Peer>(
+    peer: &mut P,
+    recording: &Recording,
+    slots: &mut [*mut u8],
+    patience: Duration,
+    touch: impl Fn(*mut u8, usize) + Copy,
+) -> bool {
+    let start = Instant::now();
+    recording.calls().chunks(STRETCH).all(|calls| pass(peer, calls, slots, touch) && start.elapsed() < patience)
+}
+
+/// Writes one byte of a block, because nobody allocates a block to leave it alone.
+#[inline(always)]
+fn touch_first(block: *mut u8, _size: usize) {
+    // SAFETY: a block has at least one byte.
+    unsafe { block.write_volatile(1) };
+}
+
+/// Writes to every page of a block.
+fn touch_all(block: *mut u8, size: usize) {
+    for offset in (0..size).step_by(1 << 12).chain([size - 1]) {
+        // SAFETY: `offset` is below the block's size.
+        unsafe { block.add(offset).write_volatile(1) };
+    }
+}
+
+/// Does some calls of a recording; false as soon as a request fails. Never inlined, so that the warm-up runs the same code.
+#[inline(never)]
+fn pass<P: Peer>(peer: &mut P, calls: &[Call], slots: &mut [*mut u8], touch: impl Fn(*mut u8, usize)) -> bool {
+    for call in calls {
+        let slot = &mut slots[call.slot()];
+        let align = black_box(call.align());
+        let block = match call.kind {
+            Kind::Free => {
+                // SAFETY: in a recording a free finds the block that its slot was given, with its size and alignment.
+                unsafe { peer.deallocate(*slot, call.size, align) };
+                continue;
+            }
+            Kind::Allocate => peer.allocate(call.size, align),
+            Kind::Zeroed => peer.allocate_zeroed(call.size, align),
+            // SAFETY: the same.
+            Kind::Reallocate => unsafe { peer.reallocate(*slot, call.old_size, align, call.size) },
+        };
+        if block.is_null() {
+            return false;
+        }
+        *slot = block;
+        touch(block, call.size);
+    }
+    true
+}
+
+/// What people read: a row for each peer, two columns for each trace.
+pub fn table(report: &TracesReport) -> String {
+    let mut names: Vec<&str> = report.rows.iter().map(|row| row.trace.as_str()).collect();
+    names.dedup();
+    let columns = names.iter().flat_map(|name| [format!("{name}, Mops/s"), format!("{name}, MiB")]);
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["peer".to_owned(), "version".to_owned()].into_iter().chain(columns));
+    let first = names.first().copied().unwrap_or_default();
+    for head in report.rows.iter().filter(|row| row.trace == first) {
+        let cells = report.rows.iter().filter(|row| row.peer == head.peer).flat_map(|row| {
+            let rate = row.quartiles.map(|quartiles| format!("{:.2}", 1e3 / quartiles.median));
+            let touched = row.touched_bytes.map(|bytes| format!("{:.2}", bytes as f64 / (1 << 20) as f64));
+            [rate, touched].map(|cell| cell.unwrap_or_else(|| "-".to_owned()))
+        });
+        table.add_row([head.peer.to_owned(), head.version.clone()].into_iter().chain(cells));
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!(
+        "Million operations a second behind a replay that is not timed, the median of {} rounds: more is better; and MiB of an arena \
+         that one replay touches: less is better.\n{table}",
+        report.rounds
+    )
+}
