@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabheap_bench import callgrind, documents, steps, traces
+from slabheap_bench import callgrind, documents, recordings, steps, traces
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -66,6 +66,24 @@ def replay_traces(
     progress = steps.counter(len(chosen) * len(peers) * (rounds + 1), "replay")
     rows = traces.replay_all(chosen, peers, rounds, samples, progress)
     _write(output, {"rounds": rounds, "samples": samples, "huge_page_mode": traces.huge_page_mode(), "rows": rows})
+
+
+@app.command()
+def operations(trace: Annotated[Path, typer.Argument(help="A trace.")], output: Output) -> None:
+    """Writes a trace as lines of JSON, as `bench traces` reads it."""
+    recordings.write_operations(trace, output)
+
+
+@app.command(name="peer-traces")
+def replay_on_peers(
+    output: Output,
+    files: Annotated[list[Path] | None, typer.Argument(help="Traces. Default: those of tests/traces.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed replays of each.")] = 11,
+    peers: Annotated[str, typer.Option(help="Peers, separated by commas. Default: all.")] = "",
+) -> None:
+    """Replays recorded traces with the peers of the Rust program."""
+    chosen = files or sorted((steps.ROOT / "tests" / "traces").glob("*.trace"))
+    _write(output, recordings.replay_all(steps.PROGRAM, chosen, rounds, peers))
 
 
 @app.command(name="instructions")

@@ -22,7 +22,7 @@ PROGRAM = CRATE / "target" / "release" / "bench"
 PREFIX_VARIABLE = "SLABHEAP_BENCH_PREFIX"
 
 #: The steps in order, and whether they are timed. What is counted may run beside other work.
-TIMED = {"speed": True, "hurtful": True, "space": False, "traces": True, "worst": False, "instructions": False}
+TIMED = {"speed": True, "hurtful": True, "space": False, "traces": True, "peer-traces": True, "worst": False, "instructions": False}
 
 
 def commands(step: str, quick: bool) -> list[str]:
@@ -36,6 +36,7 @@ def commands(step: str, quick: bool) -> list[str]:
         "space": [program, "space", "--json", out, *(["--seeds", "1"] if quick else [])],
         "worst": [program, "worst", "--json", out, *(["--operations", "20"] if quick else [])],
         "traces": [*own, *(["--rounds", "1"] if quick else [])],
+        "peer-traces": [*own, *(["--rounds", "1", "--peers", "none,slabheap-classic,rlsf"] if quick else [])],
         "instructions": [*own, *(["--workloads", "W1"] if quick else [])],
     }[step]
 

@@ -250,6 +250,22 @@ def _trace_label(row: dict[str, Any]) -> str:
     return str(row["version"]) if row["peer"] == "system" else f"{row['peer']} {row['version']}"
 
 
+def peer_traces(result: dict[str, Any]) -> list[Table]:
+    """Operations a second, and what is touched of an arena, by peer of the Rust program and trace."""
+    rows = result["rows"]
+    fast = (
+        "Million operations a second with the Rust program's peers, where the trace was replayed before, and every block freed: medians "
+        f"of {result['rounds']} rounds. More is better."
+    )
+    small = (
+        "What is resident of an arena, in MiB, behind a first replay, which writes to every page of every block. Of an arena that the "
+        "caller gives, slabheap writes all of the metadata; of memory that it maps, what it uses. Less is better."
+    )
+    rates = ((_label(row), row["trace"], 1e3 / row["quartiles"]["median"]) for row in rows if row["quartiles"])
+    touched = ((_label(row), row["trace"], row["touched_bytes"] / MIB) for row in rows if row["touched_bytes"])
+    return [_grid("peer-traces", fast, rates, 2), _grid("peer-touched", small, touched, 2)]
+
+
 def losses(found: dict[str, dict[str, Any]]) -> Table:
     """Where a peer is better by more than a tenth: measure, peer, both figures."""
     rows: list[Row] = []
@@ -291,6 +307,10 @@ def _races(found: dict[str, dict[str, Any]]) -> Iterable[tuple[str, Table, str, 
         yield "warm Mops/s", warmer, "slabheap-classic", 1
         yield "held, MiB", smaller, "slabheap-compact", -1
         yield "resident, MiB", smaller, f"slabheap-compact{RESIDENT}", -1
+    if "peer-traces" in found:
+        faster, smaller = peer_traces(found["peer-traces"])
+        yield "program's warm Mops/s", faster, "slabheap-classic", 1
+        yield "arena touched, MiB", smaller, "slabheap-compact", -1
 
 
 def summary(found: dict[str, dict[str, Any]]) -> Table | None:
@@ -330,4 +350,5 @@ _MAKERS: dict[str, Callable[[dict[str, Any]], Table | list[Table]]] = {
     "worst": worst,
     "space": space,
     "traces": traces,
+    "peer-traces": peer_traces,
 }

@@ -91,6 +91,21 @@ def test_what_the_kernel_counts_of_slabheap_has_rows_of_its_own() -> None:
     assert losses == {"held, MiB: t": 6.0, "resident, MiB: t": 8.0}
 
 
+def test_peers_of_the_program_have_a_rate_and_what_they_touch_of_an_arena() -> None:
+    def row(peer: str, trace: str, median: float | None, touched: int | None) -> dict[str, Any]:
+        quartiles = None if median is None else _quartiles(median)
+        return {"peer": peer, "version": "9", "trace": trace, "quartiles": quartiles, "touched_bytes": touched}
+
+    ours = [row("slabheap-classic", "t", 20.0, 3 << 20), row("slabheap-compact", "t", None, 2 << 20)]
+    rows = [*ours, row("x", "t", 25.0, None), row("y", "t", None, 1 << 20)]
+    result = {"rounds": 3, "rows": rows}
+    rates, touched = tables.peer_traces(result)
+    assert (rates.columns, rates.rows) == (("", "t"), (("slabheap-classic", 50.0), ("x 9", 40.0)))
+    assert touched.rows == (("slabheap-classic", 3.0), ("slabheap-compact", 2.0), ("y 9", 1.0))
+    losses = tables.losses({"peer-traces": result}).rows
+    assert losses == (("arena touched, MiB: t", "slabheap-compact", 2.0, "y 9", 1.0, 2.0),)
+
+
 def test_the_kernels_mode_of_huge_pages_is_told() -> None:
     *_, huge, _ = tables.traces({"rounds": 3, "rows": trace_rows(), "huge_page_mode": "madvise"})
     assert "mode is `madvise`" in huge.caption
