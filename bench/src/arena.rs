@@ -10,8 +10,8 @@ const GAP_BYTES: usize = 32 << 10;
 
 /// Memory for one peer after the other. All get the same bytes at the same place, so none has luck with the caches.
 ///
-/// It is mapped, and written to once, before anything is timed: the first touch of a page costs a microsecond that belongs to
-/// the kernel. It is aligned to its size, because a buddy allocator would have to cut up an arena that is not.
+/// It is mapped, and written to once, before anything is timed: the first touch of a page costs what docs/figures.md says, and
+/// belongs to the kernel. It is aligned to its size, because a buddy allocator would have to cut up an arena that is not.
 #[derive(Debug)]
 pub struct Arena {
     mapping: *mut u8,
