@@ -17,7 +17,7 @@ KEPT = "docs/performance.json"
 #: Pictures that the documents show.
 SHOWN = ("speed-ratios", "hurtful", "space", "traces", "worst")
 
-_SAMPLES = ("samples", "seconds", "warm_seconds")
+_SAMPLES = ("samples", "seconds", "warm_seconds", "huge_seconds", "huge_warm_seconds")
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
