@@ -71,6 +71,16 @@ pub trait Peer {
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize);
 }
 
+/// What every `malloc` aligns to without being asked, if the block is as large; the alignment that workloads ask for.
+pub const NATURAL_ALIGN: usize = 8;
+
+/// Whether the plain call of an allocator serves this alignment: of one that has a call with an alignment beside it, everyone's peer
+/// takes the plain one then, as a compiler or a library would.
+#[inline(always)]
+pub fn is_natural(align: usize) -> bool {
+    align <= NATURAL_ALIGN
+}
+
 /// The layout of a request.
 #[inline(always)]
 pub fn layout(size: usize, align: usize) -> Layout {

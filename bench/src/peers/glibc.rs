@@ -3,10 +3,7 @@
 use std::ffi::CStr;
 
 use crate::arena::Region;
-use crate::peer::{Memory, Peer};
-
-/// What malloc gives without being asked.
-const NATURAL_ALIGN: usize = 16;
+use crate::peer::{Memory, Peer, is_natural};
 
 pub struct Glibc;
 
@@ -31,7 +28,7 @@ impl Peer for Glibc {
     #[inline]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: neither has preconditions; the alignment is a power of two.
-        let block = unsafe { if align <= NATURAL_ALIGN { libc::malloc(size) } else { libc::memalign(align, size) } };
+        let block = unsafe { if is_natural(align) { libc::malloc(size) } else { libc::memalign(align, size) } };
         block.cast()
     }
 

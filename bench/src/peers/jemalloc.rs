@@ -6,10 +6,7 @@ use std::ptr;
 use tikv_jemalloc_sys::{MALLOCX_ALIGN, mallctl, mallocx, sdallocx};
 
 use crate::arena::Region;
-use crate::peer::{Memory, Peer};
-
-/// What jemalloc gives without being asked, to sizes that are as large.
-const NATURAL_ALIGN: usize = 8;
+use crate::peer::{Memory, Peer, is_natural};
 
 pub struct Jemalloc;
 
@@ -53,5 +50,5 @@ impl Peer for Jemalloc {
 
 #[inline]
 fn flags(align: usize) -> c_int {
-    if align <= NATURAL_ALIGN { 0 } else { MALLOCX_ALIGN(align) }
+    if is_natural(align) { 0 } else { MALLOCX_ALIGN(align) }
 }
