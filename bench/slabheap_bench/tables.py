@@ -106,6 +106,13 @@ def space(result: dict[str, Any]) -> Table:
     return Table("space", caption, ("", *tests), tuple(rows), decimals=1)
 
 
+def metadata(result: dict[str, Any]) -> Table:
+    """What part of a heap of slabheap it needs for itself."""
+    cells = ((row["heap"], size_text(row["bytes"]), 100 * row["metadata_bytes"] / row["bytes"]) for row in result["metadata"])
+    caption = "What slabheap needs for itself, in per cent of the heap, mapped as one region. Less is better."
+    return _grid("metadata", caption, cells, 3)
+
+
 def _grid(name: str, caption: str, cells: Iterable[tuple[str, str, float]], decimals: int) -> Table:
     """A table of figures that come with the names of their rows and columns, in the order of their appearance."""
     rows: dict[str, dict[str, float]] = {}
@@ -149,27 +156,28 @@ _STATES = ("warm", "cold", "spread", "short")
 _CALLS = ("allocate", "deallocate", "free")
 
 
-def _size_text(count: int) -> str:
+def size_text(count: int) -> str:
+    """Bytes as people say them; a multiple of 1 MiB."""
     return f"{count >> 30} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"
 
 
 def worst(result: dict[str, Any]) -> list[Table]:
-    """The worst operation by heap and state: a table for each preset and each way with freed runs; and how often what happens."""
+    """The worst operation by heap and state: a table for each kind of heap and each way with freed runs; and how often what happens."""
     tables = []
-    for preset, freed_runs in dict.fromkeys((row["preset"], row["freed_runs"]) for row in result["shapes"]):
+    for kind, freed_runs in dict.fromkeys((row["kind"], row["freed_runs"]) for row in result["shapes"]):
         rows: list[Row] = []
         for row in result["shapes"]:
-            if (row["preset"], row["freed_runs"]) != (preset, freed_runs):
+            if (row["kind"], row["freed_runs"]) != (kind, freed_runs):
                 continue
             states = {state["name"]: state for state in row["states"]}
             figures = [float(states[state][call]["worst"]) for state in _STATES for call in _CALLS]
             fails = max(float(state["fails"]["worst"]) for name, state in states.items() if name != "emptying")
             emptying = [max(float(states[name][call]["worst"]) for call in ("allocate", "fails")) for name in states if name == "emptying"]
-            rows.append((_size_text(row["bytes"]), str(row["regions"]), *figures, fails, *emptying))
+            rows.append((size_text(row["bytes"]), str(row["regions"]), *figures, fails, *emptying))
         columns = ("heap", "regions", *(f"{state} {call}" for state in _STATES for call in _CALLS), "fails")
-        caption = f"{preset.capitalize()}, freed runs {freed_runs}: instructions of the worst single call. Less is better."
+        caption = f"{kind.capitalize()}, freed runs {freed_runs}: instructions of the worst single call. Less is better."
         last = ("emptying",) if freed_runs == "kept" else ()
-        tables.append(Table(f"worst-{preset}-{freed_runs}", caption, columns + last, tuple(rows), 0, words=2))
+        tables.append(Table(f"worst-{kind}-{freed_runs}", caption, columns + last, tuple(rows), 0, words=2))
     return [*tables, _spread_of(result)]
 
 
@@ -183,7 +191,7 @@ def _spread_of(result: dict[str, Any]) -> Table:
                 continue
             for call in _CALLS:
                 figures = state[call]
-                texts = (f"{row['preset']}, {row['freed_runs']}, {state['name']}", call)
+                texts = (f"{row['kind']}, {row['freed_runs']}, {state['name']}", call)
                 rows.append((*texts, *(float(figures[key]) for key in ("median", "all_but_a_thousandth", "worst"))))
     caption = "The same heaps of 1 GiB and one region: instructions that half of the calls, all but a thousandth, and all stay within."
     return Table("worst-quantiles", caption, ("heap and state", "call", "half", "99.9 %", "all"), tuple(rows), 0, words=2)
@@ -310,6 +318,6 @@ _MAKERS: dict[str, Callable[[dict[str, Any]], Table | list[Table]]] = {
     "hurtful": lambda result: speed(result, "hurtful"),
     "instructions": instructions,
     "worst": worst,
-    "space": space,
+    "space": lambda result: [space(result), metadata(result)],
     "traces": traces,
 }

@@ -28,7 +28,7 @@ pub enum Command {
     Speed(SpeedArgs),
     /// Fills arenas until the first request fails, with every peer that manages one
     ///
-    /// Two blocks are allocated and a random one is freed, in turn. Sizes are log-uniform.
+    /// Two blocks are allocated and a random one is freed, in turn. Sizes are log-uniform. And tells what slabheap needs for itself.
     Space(SpaceArgs),
     /// Counts the instructions of single operations, and tells the worst
     ///

@@ -7,6 +7,8 @@
 pub mod arena;
 pub mod cli;
 pub mod machine;
+pub mod mapped;
+pub mod metadata;
 pub mod operations;
 pub mod peer;
 pub mod peers;

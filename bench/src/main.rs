@@ -40,7 +40,7 @@ fn show_line(text: &str) {
 
 fn space(args: &SpaceArgs) -> io::Result<()> {
     let report = space::run(&args.peers.chosen(), args.seeds, command_line());
-    println!("{}", tables::space(&report));
+    println!("{}\n\n{}", tables::space(&report), tables::metadata(&report.metadata));
     write_json(args.output.json.as_deref(), &report)
 }
 

@@ -2,6 +2,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::mapped::Bytes;
+use crate::metadata::Metadata;
 use crate::peer::Memory;
 use crate::space::SpaceReport;
 use crate::speed::SpeedReport;
@@ -47,6 +49,16 @@ pub fn space(report: &SpaceReport) -> String {
          Higher is better.\n{table}",
         report.seeds
     )
+}
+
+/// What heaps of slabheap need for themselves.
+pub fn metadata(cells: &[Metadata]) -> String {
+    let mut table = new_table(["heap", "bytes", "metadata"]);
+    for cell in cells {
+        table.add_row([cell.heap.name.to_owned(), Bytes(cell.bytes).to_string(), format!("{:.3} %", 100.0 * cell.share())]);
+    }
+    align_figures(&mut table, 1);
+    format!("What slabheap needs for itself, of the heap. Lower is better.\n{table}")
 }
 
 /// The worst operations of heaps of many shapes.

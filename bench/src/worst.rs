@@ -238,7 +238,7 @@ fn emptying(shape: &Shape, stepper: Stepper) -> Tallies {
     let mut tallies = Tallies::default();
     let keep = |heap: &mut CountedHeap| {
         // Every other one stays, so that none merges with the next, and runs of many lengths are kept.
-        let page = if shape.preset == "compact" { 1024 } else { 4096 };
+        let page = shape.kind.page_bytes;
         let budget = heap.stats().total_bytes / 4;
         let mut taken = 0;
         let mut blocks = Vec::new();

@@ -1,5 +1,6 @@
 //! Single operations are counted in every state of a heap.
 
+use slabheap_bench::mapped::CLASSIC;
 use slabheap_bench::shapes::Shape;
 use slabheap_bench::stepping::Stepper;
 use slabheap_bench::worst::{State, states};
@@ -7,7 +8,7 @@ use slabheap_bench::worst::{State, states};
 const OPERATIONS: usize = 40;
 
 fn states_of(freed_runs: &'static str) -> Vec<State> {
-    states(&Shape { preset: "classic", freed_runs, bytes: 1 << 20, regions: 1 }, OPERATIONS, Stepper::new())
+    states(&Shape { kind: CLASSIC, freed_runs, bytes: 1 << 20, regions: 1 }, OPERATIONS, Stepper::new())
 }
 
 fn names(states: &[State]) -> Vec<&str> {

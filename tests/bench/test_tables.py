@@ -47,6 +47,13 @@ def test_losses_are_what_a_peer_is_better_at_by_more_than_a_tenth() -> None:
     assert tables.losses({"speed": speed_result()}).rows == (("ns: W1", "slabheap-classic", 3.0, "x 4.5", 2.0, 1.5),)
 
 
+def test_metadata_is_a_part_of_the_heap() -> None:
+    rows = [{"heap": "classic", "bytes": size, "metadata_bytes": size // 200} for size in (16 << 20, 2 << 30)]
+    table = tables.metadata({"metadata": rows})
+    assert table.columns == ("", "16 MiB", "2 GiB")
+    assert table.markdown().splitlines()[-1] == "| classic | 0.500 | 0.500 |"
+
+
 def trace_rows() -> list[dict[str, Any]]:
     """One trace, replayed on slabheap and on two others."""
     sizes = {"slabheap-compact": (60e6, 6 << 20), "system": (20e6, 4 << 20), "libx": (30e6, 5 << 20)}
