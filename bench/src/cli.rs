@@ -32,8 +32,8 @@ pub enum Command {
     Space(SpaceArgs),
     /// Counts the instructions of single operations, and tells the worst
     ///
-    /// Of slabheap in heaps of 1 MiB to 64 GiB of address space and of 1 and 64 regions. Instructions are counted one by one, by the
-    /// processor's trap flag, so it wants x86-64.
+    /// Of slabheap in heaps of 1 MiB to 64 GiB of address space and of 1 and 64 regions, of its first call, and of the peers that
+    /// manage an arena. Instructions are counted one by one, by the processor's trap flag, so it wants x86-64.
     Worst(WorstArgs),
     /// Lists peers and workloads
     List(ListArgs),
@@ -77,6 +77,10 @@ pub struct WorstArgs {
     /// Operations to count in each state of each heap
     #[arg(long, default_value_t = worst::OPERATIONS, value_name = "N")]
     pub operations: usize,
+    /// Counts only what is described by a text with this in it: "classic, kept", "64 GiB", "first calls", "peer rlsf"; may be
+    /// repeated [default: all]
+    #[arg(long, value_name = "TEXT")]
+    pub shapes: Vec<String>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

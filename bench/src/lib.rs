@@ -6,6 +6,7 @@
 
 pub mod arena;
 pub mod cli;
+pub mod counted;
 pub mod machine;
 pub mod mapped;
 pub mod metadata;
@@ -18,6 +19,7 @@ pub mod shapes;
 pub mod sizes;
 pub mod space;
 pub mod speed;
+pub mod states;
 pub mod statistics;
 pub mod stepping;
 pub mod tables;

@@ -1,15 +1,16 @@
 //! Heaps of slabheap over memory that they map themselves, of which only what they write to is there.
 
+use std::ffi::c_void;
 use std::fmt;
 use std::ptr;
 
 use serde::{Serialize, Serializer};
 use slabheap_sys::{
-    Heap, HeapFreedRuns, HeapPageLayer, HeapPreset, HeapStats, HeapStatus, heap_add_memory, heap_destroy, heap_new_with,
-    heap_options_default, heap_stats,
+    Heap, HeapFreedRuns, HeapPageLayer, HeapPreset, HeapRun, HeapRunKind, HeapStats, HeapStatus, heap_add_memory, heap_destroy,
+    heap_new_with, heap_options_default, heap_stats, heap_visit_runs,
 };
 
-/// A preset.
+/// A preset, and the page layer that is chosen instead of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     pub name: &'static str,
@@ -20,6 +21,9 @@ pub struct Kind {
 
 pub const CLASSIC: Kind = Kind { name: "classic", preset: HeapPreset::Classic, pages: HeapPageLayer::Preset, page_bytes: 4096 };
 pub const COMPACT: Kind = Kind { name: "compact", preset: HeapPreset::Compact, pages: HeapPageLayer::Preset, page_bytes: 1024 };
+
+/// Classic's classes and pages, over the page layer whose bound is a constant.
+pub const CLASSIC_BEST_FIT: Kind = Kind { name: "classic-best-fit", pages: HeapPageLayer::BestFit, ..CLASSIC };
 
 /// Both presets.
 pub const PRESETS: [Kind; 2] = [CLASSIC, COMPACT];
@@ -74,6 +78,20 @@ impl MappedHeap {
     pub fn stats(&self) -> HeapStats {
         // SAFETY: the heap is live.
         unsafe { heap_stats(self.0) }
+    }
+
+    /// Its free runs, each that it keeps counted.
+    pub fn free_runs(&self) -> usize {
+        unsafe extern "C" fn count(context: *mut c_void, run: *const HeapRun) -> bool {
+            // SAFETY: the context is the count below, and the run is lent for this call.
+            unsafe { *context.cast::<usize>() += usize::from((*run).kind == HeapRunKind::Free) };
+            true
+        }
+        let mut free_runs = 0usize;
+        // SAFETY: the heap is live, and the visitor changes nothing but the count.
+        let status = unsafe { heap_visit_runs(self.0, Some(count), (&raw mut free_runs).cast()) };
+        assert_eq!(status, HeapStatus::Ok, "the runs of a heap can be visited");
+        free_runs
     }
 }
 

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use slabheap_sys::{HeapFreedRuns, HeapStats, HeapStatus, heap_allocate, heap_deallocate, heap_free};
 
-use crate::mapped::{Bytes, Kind, MappedHeap, PRESETS};
+use crate::counted::{Block, Counted, Free, Heaps};
+use crate::mapped::{Bytes, CLASSIC, CLASSIC_BEST_FIT, COMPACT, Kind, MappedHeap};
 use crate::replay::ALIGN;
 use crate::stepping::Stepper;
 
@@ -19,6 +20,9 @@ pub struct Shape {
     pub regions: usize,
 }
 
+/// Both presets, and what is between them.
+pub const KINDS: [Kind; 3] = [CLASSIC, COMPACT, CLASSIC_BEST_FIT];
+
 /// What becomes of freed runs.
 pub const FREED_RUNS: [&str; 2] = ["kept", "merged"];
 
@@ -28,7 +32,7 @@ pub const SIZES: [(usize, usize); 6] = [(1 << 20, 1), (1 << 30, 1), (64 << 30, 1
 impl Shape {
     /// Every shape.
     pub fn all() -> impl Iterator<Item = Shape> {
-        let policies = PRESETS.iter().flat_map(|&kind| FREED_RUNS.iter().map(move |&freed_runs| (kind, freed_runs)));
+        let policies = KINDS.iter().flat_map(|&kind| FREED_RUNS.iter().map(move |&freed_runs| (kind, freed_runs)));
         policies
             .flat_map(|(kind, freed_runs)| SIZES.iter().map(move |&(bytes, regions)| Shape { kind, freed_runs, bytes, regions }))
     }
@@ -46,22 +50,6 @@ impl fmt::Display for Shape {
     }
 }
 
-/// How a block is freed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Free {
-    /// With its layout.
-    Deallocate,
-    /// Without.
-    Free,
-}
-
-/// A block and the size that it was asked for with.
-#[derive(Clone, Copy, Debug)]
-pub struct Block {
-    pub start: *mut u8,
-    pub size: usize,
-}
-
 /// A heap whose calls are counted.
 #[derive(Debug)]
 pub struct CountedHeap {
@@ -76,23 +64,26 @@ impl CountedHeap {
         Self { heap: MappedHeap::new(shape.kind, freed_runs, shape.region_bytes(), shape.regions), stepper }
     }
 
-    /// A block, or none if the heap has no memory for it, and the instructions of the call.
-    pub fn allocate(&mut self, size: usize) -> (Option<Block>, u64) {
+    /// What the heap holds.
+    pub fn stats(&self) -> HeapStats {
+        self.heap.stats()
+    }
+
+    /// Its free runs, each that it keeps counted.
+    pub fn free_runs(&self) -> usize {
+        self.heap.free_runs()
+    }
+}
+
+impl Counted for CountedHeap {
+    fn allocate(&mut self, size: usize) -> (Option<Block>, u64) {
         let heap = self.heap.as_ptr();
         // SAFETY: the heap is live.
         let (start, count) = self.stepper.count(|| unsafe { heap_allocate(heap, size, ALIGN) });
         ((!start.is_null()).then_some(Block { start: start.cast(), size }), count)
     }
 
-    /// As [`Self::allocate`], at full speed.
-    pub fn allocate_uncounted(&mut self, size: usize) -> Option<Block> {
-        // SAFETY: the heap is live.
-        let start = unsafe { heap_allocate(self.heap.as_ptr(), size, ALIGN) };
-        (!start.is_null()).then_some(Block { start: start.cast(), size })
-    }
-
-    /// Frees a live block; the instructions of the call.
-    pub fn free(&mut self, block: Block, how: Free) -> u64 {
+    fn free(&mut self, block: Block, how: Free) -> u64 {
         let (heap, start, size) = (self.heap.as_ptr(), block.start.cast(), block.size);
         let (status, count) = match how {
             // SAFETY: the heap is live, and checks the block.
@@ -104,15 +95,36 @@ impl CountedHeap {
         count
     }
 
-    /// As [`Self::free`], at full speed.
-    pub fn free_uncounted(&mut self, block: Block) {
+    fn allocate_uncounted(&mut self, size: usize) -> Option<Block> {
+        // SAFETY: the heap is live.
+        let start = unsafe { heap_allocate(self.heap.as_ptr(), size, ALIGN) };
+        (!start.is_null()).then_some(Block { start: start.cast(), size })
+    }
+
+    fn free_uncounted(&mut self, block: Block) {
         // SAFETY: the heap is live, and checks the block.
         let status = unsafe { heap_free(self.heap.as_ptr(), block.start.cast()) };
         assert_eq!(status, HeapStatus::Ok, "a live block is freed");
     }
+}
 
-    /// What the heap holds.
-    pub fn stats(&self) -> HeapStats {
-        self.heap.stats()
+/// Heaps of a shape.
+#[derive(Clone, Copy, Debug)]
+pub struct ShapeHeaps {
+    pub shape: Shape,
+    pub stepper: Stepper,
+}
+
+impl Heaps for ShapeHeaps {
+    fn region_bytes(&self) -> usize {
+        self.shape.region_bytes()
+    }
+
+    fn regions(&self) -> usize {
+        self.shape.regions
+    }
+
+    fn with_fresh<R>(&mut self, body: impl FnOnce(&mut dyn Counted) -> R) -> R {
+        body(&mut CountedHeap::new(&self.shape, self.stepper))
     }
 }
