@@ -1,87 +1,21 @@
-"""Tables of what was measured, as Markdown for people and CSV for programs."""
+"""Tables of what was measured."""
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-#: A figure, or None where a peer has none.
-Cell = str | float | None
-Row = tuple[Cell, ...]
+from slabheap_bench import stepped
+from slabheap_bench.table import OURS, Row, Table, label, size_text
 
-OURS = ("slabheap-classic", "slabheap-compact")
 MIB = 1 << 20
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """Rows of figures.
-
-    Attributes:
-        name: Of its files, and of its place in a document.
-        caption: What its figures are, their unit, and which way is better.
-        columns: Their names; those of the first `words` columns hold words.
-        rows: As long as `columns` each.
-        decimals: How many to show, or None for three digits in all.
-        words: How many columns hold words.
-    """
-
-    name: str
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    decimals: int | None = None
-    words: int = 1
-
-    def markdown(self) -> str:
-        """The table in Markdown, the best figures of slabheap's rows not marked: let them speak."""
-        lines = [
-            "| " + " | ".join(self.columns) + " |",
-            "|" + "|".join(["---"] * self.words + ["--:"] * (len(self.columns) - self.words)) + "|",
-            *("| " + " | ".join(self._text(cell) for cell in row) + " |" for row in self.rows),
-        ]
-        return "\n".join(lines)
-
-    def csv(self) -> str:
-        """The table with every digit; empty where there is no figure."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
-        return text.getvalue()
-
-    def _text(self, cell: Cell) -> str:
-        if cell is None:
-            return "-"
-        if isinstance(cell, str):
-            return cell
-        return f"{cell:,.{self.decimals}f}" if self.decimals is not None else three_digits(cell)
-
-
-def three_digits(figure: float) -> str:
-    """Two decimals below ten, one below a hundred, none above: more would be noise."""
-    decimals = 2 if figure < 9.995 else 1 if figure < 99.95 else 0
-    return f"{figure:,.{decimals}f}"
-
-
-def geometric_mean(figures: Sequence[Cell]) -> float | None:
-    """None unless all are figures."""
-    numbers = [figure for figure in figures if isinstance(figure, float)]
-    return statistics.geometric_mean(numbers) if numbers and len(numbers) == len(figures) else None
-
-
-def _label(row: dict[str, Any]) -> str:
-    return f"{row['peer']} {row['version']}".strip() if row["peer"] not in OURS else row["peer"]
 
 
 def speed(result: dict[str, Any], name: str = "speed") -> Table:
     """Nanoseconds of an operation, by peer and workload."""
     workloads = [cell["workload"] for cell in result["peers"][0]["workloads"]]
-    rows = [(_label(peer), *(cell.get("median") for cell in peer["workloads"]), peer["geometric_mean"]) for peer in result["peers"]]
+    rows = [(label(peer), *(cell.get("median") for cell in peer["workloads"]), peer["geometric_mean"]) for peer in result["peers"]]
     caption = (
         f"Nanoseconds an operation, the harness's cost included: medians of {result['rounds']} rounds{_spread(result)}. Less is better."
     )
@@ -98,7 +32,7 @@ def _spread(result: dict[str, Any]) -> str:
 def space(result: dict[str, Any]) -> Table:
     """How full arenas are when a request fails."""
     tests = [cell["test"].replace("<=", "≤ ") for cell in result["peers"][0]["tests"]]
-    rows = [(_label(peer), *(100 * cell["mean"] for cell in peer["tests"])) for peer in result["peers"]]
+    rows = [(label(peer), *(100 * cell["mean"] for cell in peer["tests"])) for peer in result["peers"]]
     caption = (
         "Live requested bytes over the bytes of the arena when the first request fails, in per cent: "
         f"the mean of {result['seeds']} seeds. More is better."
@@ -150,51 +84,6 @@ def instructions(result: dict[str, Any]) -> list[Table]:
             3,
         ),
     ]
-
-
-_STATES = ("warm", "cold", "spread", "short")
-_CALLS = ("allocate", "deallocate", "free")
-
-
-def size_text(count: int) -> str:
-    """Bytes as people say them; a multiple of 1 MiB."""
-    return f"{count >> 30} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"
-
-
-def worst(result: dict[str, Any]) -> list[Table]:
-    """The worst operation by heap and state: a table for each kind of heap and each way with freed runs; and how often what happens."""
-    tables = []
-    for kind, freed_runs in dict.fromkeys((row["kind"], row["freed_runs"]) for row in result["shapes"]):
-        rows: list[Row] = []
-        for row in result["shapes"]:
-            if (row["kind"], row["freed_runs"]) != (kind, freed_runs):
-                continue
-            states = {state["name"]: state for state in row["states"]}
-            figures = [float(states[state][call]["worst"]) for state in _STATES for call in _CALLS]
-            fails = max(float(state["fails"]["worst"]) for name, state in states.items() if name != "emptying")
-            emptying = [max(float(states[name][call]["worst"]) for call in ("allocate", "fails")) for name in states if name == "emptying"]
-            rows.append((size_text(row["bytes"]), str(row["regions"]), *figures, fails, *emptying))
-        columns = ("heap", "regions", *(f"{state} {call}" for state in _STATES for call in _CALLS), "fails")
-        caption = f"{kind.capitalize()}, freed runs {freed_runs}: instructions of the worst single call. Less is better."
-        last = ("emptying",) if freed_runs == "kept" else ()
-        tables.append(Table(f"worst-{kind}-{freed_runs}", caption, columns + last, tuple(rows), 0, words=2))
-    return [*tables, _spread_of(result)]
-
-
-def _spread_of(result: dict[str, Any]) -> Table:
-    rows: list[Row] = []
-    for row in result["shapes"]:
-        if (row["bytes"], row["regions"]) != (1 << 30, 1):
-            continue
-        for state in row["states"]:
-            if state["name"] not in ("warm", "short"):
-                continue
-            for call in _CALLS:
-                figures = state[call]
-                texts = (f"{row['kind']}, {row['freed_runs']}, {state['name']}", call)
-                rows.append((*texts, *(float(figures[key]) for key in ("median", "all_but_a_thousandth", "worst"))))
-    caption = "The same heaps of 1 GiB and one region: instructions that half of the calls, all but a thousandth, and all stay within."
-    return Table("worst-quantiles", caption, ("heap and state", "call", "half", "99.9 %", "all"), tuple(rows), 0, words=2)
 
 
 def traces(result: dict[str, Any]) -> list[Table]:
@@ -317,7 +206,7 @@ _MAKERS: dict[str, Callable[[dict[str, Any]], Table | list[Table]]] = {
     "speed": speed,
     "hurtful": lambda result: speed(result, "hurtful"),
     "instructions": instructions,
-    "worst": worst,
+    "worst": stepped.tables,
     "space": lambda result: [space(result), metadata(result)],
     "traces": traces,
 }

@@ -50,7 +50,7 @@ pub fn states(shape: &Shape, operations: usize, stepper: Stepper) -> Vec<State> 
     let mut states = states_of_anyone(heaps, operations);
     states.push(replaced(heaps, operations, Level::Full).state("short"));
     if shape.freed_runs == "kept" {
-        states.push(emptying(shape, stepper).state("emptying"));
+        states.push(emptying(shape, stepper));
     }
     states
 }
@@ -245,7 +245,7 @@ pub fn keep(heap: &mut CountedHeap, shape: &Shape, lengths: usize) -> usize {
 
 /// What makes a heap give up the runs that it keeps: a request for all of it, or more, and one that is made when more than half of the
 /// heap is in use.
-fn emptying(shape: &Shape, stepper: Stepper) -> Tallies {
+pub fn emptying(shape: &Shape, stepper: Stepper) -> State {
     let mut tallies = Tallies::default();
     for lengths in [1, 5] {
         let kept = || {
@@ -263,13 +263,11 @@ fn emptying(shape: &Shape, stepper: Stepper) -> Tallies {
             let size = request(&heap);
             tallies.allocate(&mut heap, size);
         }
+        // Of another length than any that is kept, and of an order, so that there is room for as many.
+        let piece = shape.region_bytes() / 32;
         let mut heap = kept();
-        while heap.stats().used_bytes <= heap.stats().total_bytes / 2 {
-            if tallies.allocate(&mut heap, shape.region_bytes() / 8 + 1).is_none() {
-                break;
-            }
-        }
-        tallies.allocate(&mut heap, shape.region_bytes() / 16 + 1);
+        while heap.stats().used_bytes < heap.stats().total_bytes / 2 && heap.allocate_uncounted(piece).is_some() {}
+        tallies.allocate(&mut heap, piece);
     }
-    tallies
+    tallies.state("emptying")
 }

@@ -2,7 +2,7 @@
 
 use slabheap_bench::mapped::CLASSIC;
 use slabheap_bench::shapes::{CountedHeap, KINDS, Shape};
-use slabheap_bench::states::{State, keep, states};
+use slabheap_bench::states::{State, emptying, keep, states};
 use slabheap_bench::stepping::Stepper;
 use slabheap_bench::worst::{Task, WorstReport, run};
 
@@ -42,6 +42,16 @@ fn emptying_takes_more_than_any_other_call_of_a_heap_that_keeps_runs() {
     let (warm, emptying) = (&states[0], &states[4]);
     assert!(emptying.allocate.worst > 2 * warm.allocate.worst, "{states:?}");
     assert!(emptying.fails.worst > 2 * warm.allocate.worst, "{states:?}");
+}
+
+#[test]
+fn a_call_that_succeeds_may_have_to_empty_a_heap() {
+    for kind in KINDS {
+        let shape = Shape { kind, freed_runs: "kept", bytes: 4 << 20, regions: 1 };
+        let runs = keep(&mut CountedHeap::new(&shape, Stepper::new()), &shape, 1);
+        let state = emptying(&shape, Stepper::new());
+        assert!(state.allocate.worst > 100 * runs as u64 && state.fails.worst > 100 * runs as u64, "{runs} runs: {state:?}");
+    }
 }
 
 #[test]
