@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from slabheap_bench import stepped
+from slabheap_bench import runs, stepped
 from slabheap_bench.table import OURS, Row, Table, label, size_text
 
 MIB = 1 << 20
@@ -16,10 +16,13 @@ def speed(result: dict[str, Any], name: str = "speed") -> Table:
     """Nanoseconds of an operation, by peer and workload."""
     workloads = [cell["workload"] for cell in result["peers"][0]["workloads"]]
     rows = [(label(peer), *(cell.get("median") for cell in peer["workloads"]), peer["geometric_mean"]) for peer in result["peers"]]
-    caption = (
-        f"Nanoseconds an operation, the harness's cost included: medians of {result['rounds']} rounds{_spread(result)}. Less is better."
-    )
+    caption = f"Nanoseconds an operation, the harness's cost included: {_medians(result)}{_spread(result)}. Less is better."
     return Table(name, caption, ("", *workloads, "mean"), tuple(rows))
+
+
+def _medians(result: dict[str, Any]) -> str:
+    rounds = f"medians of {result['rounds']} rounds"
+    return f"the median over {result['runs']} runs of {rounds}" if result["runs"] > 1 else rounds
 
 
 def _spread(result: dict[str, Any]) -> str:
@@ -186,6 +189,7 @@ def summary(found: dict[str, dict[str, Any]]) -> Table | None:
     caption = (
         "Nanoseconds an operation, all checks on, the harness's cost (the row `none`) included: the geometric mean over W1 to W5, and "
         "some of them; and how full an arena is when the first request fails, in per cent."
+        + (f" Times are medians of {found['speed']['runs']} runs." if found["speed"]["runs"] > 1 else "")
     )
     names = ("", "mean", *columns, *(f"full, {test}" for test in (full.columns[1], full.columns[-1])))
     return Table("summary", caption, names, tuple(rows))
@@ -203,8 +207,8 @@ def all_tables(found: dict[str, dict[str, Any]]) -> list[Table]:
 
 
 _MAKERS: dict[str, Callable[[dict[str, Any]], Table | list[Table]]] = {
-    "speed": speed,
-    "hurtful": lambda result: speed(result, "hurtful"),
+    "speed": lambda result: [speed(result), runs.ratios(result, "speed-ratios")],
+    "hurtful": lambda result: [speed(result, "hurtful"), runs.ratios(result, "hurtful-ratios")],
     "instructions": instructions,
     "worst": stepped.tables,
     "space": lambda result: [space(result), metadata(result)],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slabheap_bench import documents, steps, tables
+from slabheap_bench import documents, runs, steps, tables
 
 
 def _quartiles(median: float) -> dict[str, float]:
@@ -18,11 +18,14 @@ def speed_result() -> dict[str, Any]:
     """Of two workloads, the second of which one peer cannot do."""
 
     def peer(name: str, version: str, *medians: float | None) -> dict[str, Any]:
-        cells = [{"workload": f"W{index}"} | ({} if median is None else _quartiles(median)) for index, median in enumerate(medians, 1)]
+        cells = [
+            {"workload": f"W{index}", "samples": []} | ({} if median is None else _quartiles(median))
+            for index, median in enumerate(medians, 1)
+        ]
         return {"peer": name, "version": version, "geometric_mean": None if None in medians else 3.0, "workloads": cells}
 
     rows = [peer("none", "", 1.0, 2.0), peer("slabheap-classic", "0.1.0", 3.0, 120.25), peer("x", "4.5", 2.0, None)]
-    return {"rounds": 5, "peers": rows}
+    return runs.merged([{"rounds": 5, "peers": rows}])
 
 
 def test_a_table_shows_three_digits_and_a_dash_for_what_cannot_be_done() -> None:
