@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from slabheap_bench import pictures, steps, tables
+from slabheap_bench import losses, pictures, steps, tables
+from slabheap_bench.table import Table
 
 #: Documents with places for tables: a comment that names one, the table, and a comment that ends it.
 DOCUMENTS = ("docs/performance.md", "README.md")
@@ -59,10 +60,20 @@ def _circumstances(runs: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + f"\n\n```sh\n{commands}\n```"
 
 
+def all_tables(found: dict[str, dict[str, Any]]) -> list[Table]:
+    """Every table that there are figures for."""
+    made: list[Table] = []
+    for step, make in tables.MAKERS.items():
+        if step in found:
+            made += make(found[step])
+    overview = tables.summary(found)
+    return [*([overview] if overview else []), *made, losses.losses(found)]
+
+
 def blocks(runs: dict[str, dict[str, Any]]) -> dict[str, str]:
     """What can be put into documents, by name: every table with its caption, and the circumstances."""
     found = {step: run["result"] for step, run in runs.items()}
-    made = {table.name: f"{table.caption}\n\n{table.markdown()}" for table in tables.all_tables(found)}
+    made = {table.name: f"{table.caption}\n\n{table.markdown()}" for table in all_tables(found)}
     return made | {"circumstances": _circumstances(runs)}
 
 
@@ -80,7 +91,7 @@ def write_report() -> None:
     runs = measured()
     found = {step: run["result"] for step, run in runs.items()}
     parts = ["# Figures of slabheap and its peers", _circumstances(runs)]
-    for table in tables.all_tables(found):
+    for table in all_tables(found):
         (steps.FOLDER / f"{table.name}.csv").write_text(table.csv())
         parts.append(f"## {table.name}\n\n{table.caption}\n\n{table.markdown()}")
     for name, figure in pictures.all_pictures(found).items():

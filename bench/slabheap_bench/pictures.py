@@ -104,7 +104,7 @@ def worst(result: dict[str, Any]) -> Figure:
         for axes, table in zip(panels.flat, made, strict=False):
             labels = [f"{row[0]}\n{row[1]} region{'s' if row[1] != '1' else ''}" for row in table.rows]
             for index, (state, marker) in enumerate(zip(stepped.STATES, "os^D", strict=True)):
-                worst_of_calls = [max(float(cell) for cell in row[2 + 3 * index : 5 + 3 * index]) for row in table.rows]  # type: ignore[arg-type]
+                worst_of_calls = [max(float(cell) for cell in row[2 + 3 * index : 5 + 3 * index] if cell is not None) for row in table.rows]
                 axes.plot(labels, worst_of_calls, marker=marker, linestyle=":", label=state)
             axes.set_yscale("log")
             axes.set_title(", freed runs ".join(table.name.removeprefix("worst-").rsplit("-", 1)))

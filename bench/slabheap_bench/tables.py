@@ -133,48 +133,6 @@ def _trace_label(row: dict[str, Any]) -> str:
     return str(row["version"]) if row["peer"] == "system" else f"{row['peer']} {row['version']}"
 
 
-def losses(found: dict[str, dict[str, Any]]) -> Table:
-    """Where a peer is better by more than a tenth: measure, peer, both figures."""
-    rows: list[Row] = []
-    for what, table, ours, sign in _races(found):
-        best = {row[0]: row for row in table.rows}
-        mine = best.get(ours)
-        if mine is None:
-            continue
-        for index, column in enumerate(table.columns):
-            if index == 0 or column == "mean" or " / " in column or not isinstance(mine[index], float):
-                continue
-            rivals = [
-                (float(row[index]), str(row[0]))  # type: ignore[arg-type]
-                for row in table.rows
-                if isinstance(row[index], float) and not str(row[0]).startswith(("slabheap", "none", "requested"))
-            ]
-            if not rivals:
-                continue
-            figure, peer = min(rivals) if sign < 0 else max(rivals)
-            own = float(mine[index])  # type: ignore[arg-type]
-            ratio = own / figure if sign < 0 else figure / own
-            if ratio > 1.1:
-                rows.append((f"{what}: {column}", ours, own, peer, figure, ratio))
-    caption = "Every figure in which the best of the peers is better by more than a tenth; the last column says how many times."
-    return Table("losses", caption, ("figure", "ours", "is", "best peer", "is ", "times"), tuple(rows))
-
-
-def _races(found: dict[str, dict[str, Any]]) -> Iterable[tuple[str, Table, str, int]]:
-    """What, table, which of ours, and -1 if less is better."""
-    if "speed" in found:
-        yield "ns", speed(found["speed"]), "slabheap-classic", -1
-    if "hurtful" in found:
-        yield "ns", speed(found["hurtful"], "hurtful"), "slabheap-classic", -1
-    if "space" in found:
-        yield "fill, %", space(found["space"]), "slabheap-compact", 1
-    if "traces" in found:
-        faster, warmer, smaller, *_ = traces(found["traces"])
-        yield "Mops/s", faster, "slabheap-classic", 1
-        yield "warm Mops/s", warmer, "slabheap-classic", 1
-        yield "held, MiB", smaller, "slabheap-compact", -1
-
-
 def summary(found: dict[str, dict[str, Any]]) -> Table | None:
     """Speed and space of everyone in a few columns; None unless both were measured."""
     if "speed" not in found or "space" not in found:
@@ -195,18 +153,8 @@ def summary(found: dict[str, dict[str, Any]]) -> Table | None:
     return Table("summary", caption, names, tuple(rows))
 
 
-def all_tables(found: dict[str, dict[str, Any]]) -> list[Table]:
-    """Every table that there are figures for."""
-    tables: list[Table] = []
-    for step, make in _MAKERS.items():
-        if step in found:
-            made = make(found[step])
-            tables += made if isinstance(made, list) else [made]
-    overview = summary(found)
-    return [*([overview] if overview else []), *tables, losses(found)]
-
-
-_MAKERS: dict[str, Callable[[dict[str, Any]], Table | list[Table]]] = {
+#: What is made of the figures of each step.
+MAKERS: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
     "speed": lambda result: [speed(result), runs.ratios(result, "speed-ratios")],
     "hurtful": lambda result: [speed(result, "hurtful"), runs.ratios(result, "hurtful-ratios")],
     "instructions": instructions,

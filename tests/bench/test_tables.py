@@ -46,10 +46,6 @@ def test_a_table_as_csv_has_every_digit() -> None:
     assert tables.speed(speed_result()).csv().splitlines()[2:] == ["slabheap-classic,3.0,120.25,3.0", "x 4.5,2.0,,"]
 
 
-def test_losses_are_what_a_peer_is_better_at_by_more_than_a_tenth() -> None:
-    assert tables.losses({"speed": speed_result()}).rows == (("ns: W1", "slabheap-classic", 3.0, "x 4.5", 2.0, 1.5),)
-
-
 def test_metadata_is_a_part_of_the_heap() -> None:
     rows = [{"heap": "classic", "bytes": size, "metadata_bytes": size // 200} for size in (16 << 20, 2 << 30)]
     table = tables.metadata({"metadata": rows})
