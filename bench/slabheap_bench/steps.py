@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def shown(command: Sequence[str]) -> str:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What the figures are from: processor, system, compilers, the sources' state."""
+    """What the figures are from: processor, system, compilers, the sources' state, and how busy it was."""
 
     def output(*command: str) -> str:
         try:
@@ -74,8 +75,19 @@ def describe_machine() -> dict[str, Any]:
         "rust": output("rustc", "--version"),
         "cxx": output("c++", "--version").partition("\n")[0],
         "valgrind": output("valgrind", "--version"),
+        "huge_pages": _huge_pages(),
+        "load": os.getloadavg()[0],
         "sources": {folder: _content(folder, output) for folder in ("core", "capi")},
     }
+
+
+def _huge_pages() -> str:
+    """Which memory the kernel maps in huge pages: the word in brackets; empty if it has none."""
+    try:
+        found = re.search(r"\[(\w+)\]", Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text())
+    except OSError:
+        return ""
+    return found[1] if found else ""
 
 
 def _content(folder: str, output: Callable[..., str]) -> str:
@@ -93,6 +105,7 @@ def run(step: str, quick: bool, times: int | None = None) -> None:
     prefix = shlex.split(os.environ.get(PREFIX_VARIABLE, "")) if TIMED[step] else []
     environment = os.environ | {"PYTHONPATH": str(CRATE)}
     file = FOLDER / f"{step}.json"
+    machine = describe_machine()  # before the step itself makes it busy
     reports = []
     for number in range(times):
         print(f"\n$ {shown(command)}{f'  # {number + 1} of {times}' if times > 1 else ''}", flush=True)
@@ -103,7 +116,7 @@ def run(step: str, quick: bool, times: int | None = None) -> None:
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": shown(command) + (f"  # {times} times" if times > 1 else ""),
         "quick": quick,
-        "machine": describe_machine(),
+        "machine": machine,
     }
     file.write_text(json.dumps({"made": made, "result": result}, indent=1) + "\n")
 

@@ -39,8 +39,9 @@ pub enum Command {
     List(ListArgs),
     /// Replays one workload with one peer, for tools that count instructions
     ///
-    /// Nothing else is done with the peer, so the counts of two values of --repeat differ by that of the replays. Those of
-    /// the peer "none" are to be subtracted.
+    /// Nothing else is done with the peer. `slabheap_bench instructions` runs it under callgrind, counts in the replays behind
+    /// --warm-up only, and adds up what the functions take that their loop calls. So the loop is not in its figures, and nothing has
+    /// to be subtracted from them.
     Run(RunArgs),
 }
 

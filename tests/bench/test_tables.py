@@ -157,13 +157,31 @@ def test_nothing_is_published_if_a_document_has_a_place_for_what_there_is_not(pu
 
 
 def test_samples_are_left_out_of_what_is_kept() -> None:
-    result = {"rows": [{"seconds": [1.0, 2.0], "median": 1.5}], "seconds": 7}
-    assert documents.without_samples(result) == {"rows": [{"median": 1.5}], "seconds": 7}
+    lists = {"samples": [1.0], "seconds": [1.0, 2.0], "huge_warm_seconds": [3.0]}
+    result = {"rows": [{**lists, "median": 1.5, "medians": [1.5]}], "seconds": 7}
+    assert documents.without_samples(result) == {"rows": [{"median": 1.5, "medians": [1.5]}], "seconds": 7}
+
+
+def test_no_samples_are_kept_in_the_tree() -> None:
+    kept = json.loads((steps.ROOT / documents.KEPT).read_text())
+    assert documents.without_samples(kept) == kept
 
 
 def test_what_is_kept_tells_the_machine_and_the_command_once() -> None:
     run = {"made": {"machine": {"processors": 2}}, "result": {"command": "bench", "machine": {}, "rows": [{"samples": [1], "mean": 1}]}}
     assert documents.kept(run) == {"made": {"machine": {"processors": 2}}, "result": {"rows": [{"mean": 1}]}}
+
+
+def test_the_circumstances_tell_huge_pages_and_load() -> None:
+    machine = steps.describe_machine()
+    assert machine["load"] >= 0
+    made = {"date": "2026-11-29", "command": "bench", "quick": False}
+    runs = {
+        step: {"made": {**made, "machine": {**machine, "huge_pages": "madvise", "load": load}}, "result": {}}
+        for step, load in (("space", 0.1), ("worst", 2.04))
+    }
+    told = documents.circumstances(runs)
+    assert "transparent huge pages: madvise; runnable tasks in the minute before a step: 0.1 to 2.0\n" in told
 
 
 def test_the_documents_show_the_figures_that_are_kept() -> None:
