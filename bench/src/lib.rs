@@ -3,6 +3,9 @@
 //! From the bottom up: [`random`] and [`sizes`] make [`operations`] for [`workloads`]; a [`peer`] serves them from an
 //! [`arena`] or from memory of its own, in the timed loop of [`replay`]; [`speed`] and [`space`] compare [`peers`], and
 //! [`tables`] shows what came out.
+//!
+//! Single operations: [`stepping`] counts the instructions of a call, [`counted`] those of a heap's calls, be it one of the peers or one of
+//! [`shapes`], which are [`mapped`]; [`states`] brings heaps into states, and [`worst`] tells what is worst in each.
 
 pub mod arena;
 pub mod cli;
