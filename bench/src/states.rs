@@ -176,7 +176,7 @@ impl Live {
 }
 
 /// Fills the heap until nothing but small blocks fit, frees at random down to the level, and replaces blocks at random. Sizes grow
-/// with the region, so that some thousand blocks fill any heap.
+/// with the region, so that some hundred blocks fill one of any size.
 fn replaced(heaps: &mut impl Heaps, operations: usize, level: Level) -> Tallies {
     let (bytes, regions) = (heaps.region_bytes() * heaps.regions(), heaps.regions());
     let sizes = Sizes::LogUniform { min: 1, max: heaps.region_bytes() / 4 };
