@@ -26,6 +26,7 @@ def _write(output: Path, result: Any) -> None:
 def measure(
     only: Annotated[list[str] | None, typer.Option("--step", help="One of the steps; may be repeated. Default: all.")] = None,
     quick: Annotated[bool, typer.Option(help="As little as shows that everything works.")] = False,
+    runs: Annotated[int | None, typer.Option(min=1, help="Runs of each comparison in time, a process each. Default: 3; quick: 1.")] = None,
 ) -> None:
     """Builds the benchmark, runs its steps, and writes figures, tables and pictures to build/bench."""
     for step in only or []:
@@ -34,7 +35,7 @@ def measure(
     steps.FOLDER.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cargo", "build", "--release", "--quiet"], check=True, cwd=steps.CRATE)
     for step in only or steps.TIMED:
-        steps.run(step, quick)
+        steps.run(step, quick, runs)
     documents.write_report()
 
 

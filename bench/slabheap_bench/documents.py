@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from slabheap_bench import pictures, steps, tables
+from slabheap_bench import losses, pictures, steps, tables
+from slabheap_bench.table import Table
 
 #: Documents with places for tables: a comment that names one, the table, and a comment that ends it.
 DOCUMENTS = ("docs/performance.md", "README.md")
@@ -17,7 +18,6 @@ KEPT = "docs/performance.json"
 #: Pictures that the documents show.
 SHOWN = ("speed-ratios", "hurtful", "space", "traces", "worst")
 
-_SAMPLES = ("samples", "seconds", "warm_seconds", "huge_seconds", "huge_warm_seconds")
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -27,19 +27,20 @@ def measured() -> dict[str, dict[str, Any]]:
 
 
 def without_samples(value: Any) -> Any:
-    """The figures without the samples that they are the median or mean of."""
+    """The figures without the samples that they are the median or mean of: lists called `samples` or `…seconds`."""
     if isinstance(value, dict):
-        return {key: without_samples(item) for key, item in value.items() if not (key in _SAMPLES and isinstance(item, list))}
+        are_samples = {key for key, item in value.items() if isinstance(item, list) and (key == "samples" or key.endswith("seconds"))}
+        return {key: without_samples(item) for key, item in value.items() if key not in are_samples}
     return [without_samples(item) for item in value] if isinstance(value, list) else value
 
 
 def kept(run: dict[str, Any]) -> dict[str, Any]:
-    """What the documents need of a run. The command and the machine, as the Rust program tells them, are told beside its figures, too."""
+    """What the documents need of a run. `made` tells the command and the machine, so those that the Rust program tells are left out."""
     result = {key: value for key, value in without_samples(run["result"]).items() if key not in ("command", "machine")}
     return {"made": run["made"], "result": result}
 
 
-def _circumstances(runs: dict[str, dict[str, Any]]) -> str:
+def circumstances(runs: dict[str, dict[str, Any]]) -> str:
     """When, how and on what, in Markdown: what all steps share once, and what each ran."""
     made = [run["made"] for run in runs.values()]
     if not made:
@@ -53,17 +54,38 @@ def _circumstances(runs: dict[str, dict[str, Any]]) -> str:
         f"- {machine['processor']}, {machine['processors']} processors, {caches}; hypervisor: {machine['hypervisor']}",
         f"- {machine['system']}; {machine['rust']}; {machine['cxx']}; {machine['valgrind']}",
     ]
+    lines += _conditions([each["machine"] for each in made])
     if any(each["quick"] for each in made):
         lines.append("- **A quick run: it shows that everything works, and no figure worth having.**")
     commands = "\n".join(each["command"] for each in made)
     return "\n".join(lines) + f"\n\n```sh\n{commands}\n```"
 
 
+def _conditions(machines: list[dict[str, Any]]) -> list[str]:
+    """What else bears on times, where it is known: huge pages, and how busy the machine was when the steps began."""
+    modes = sorted({machine["huge_pages"] for machine in machines if machine.get("huge_pages")})
+    loads = [machine["load"] for machine in machines if "load" in machine]
+    if not loads:
+        return []
+    around = f"{min(loads):.1f} to {max(loads):.1f}"
+    return [f"- transparent huge pages: {', '.join(modes) or 'none'}; runnable tasks in the minute before a step: {around}"]
+
+
+def all_tables(found: dict[str, dict[str, Any]]) -> list[Table]:
+    """Every table that there are figures for."""
+    made: list[Table] = []
+    for step, make in tables.MAKERS.items():
+        if step in found:
+            made += make(found[step])
+    overview = tables.summary(found)
+    return [*([overview] if overview else []), *made, losses.losses(found)]
+
+
 def blocks(runs: dict[str, dict[str, Any]]) -> dict[str, str]:
     """What can be put into documents, by name: every table with its caption, and the circumstances."""
     found = {step: run["result"] for step, run in runs.items()}
-    made = {table.name: f"{table.caption}\n\n{table.markdown()}" for table in tables.all_tables(found)}
-    return made | {"circumstances": _circumstances(runs)}
+    made = {table.name: f"{table.caption}\n\n{table.markdown()}" for table in all_tables(found)}
+    return made | {"circumstances": circumstances(runs)}
 
 
 def fill(document: str, made: dict[str, str]) -> str:
@@ -79,8 +101,8 @@ def write_report() -> None:
     """Writes build/bench/report.md, and each table as CSV and each picture as PNG beside it."""
     runs = measured()
     found = {step: run["result"] for step, run in runs.items()}
-    parts = ["# Figures of slabheap and its peers", _circumstances(runs)]
-    for table in tables.all_tables(found):
+    parts = ["# Figures of slabheap and its peers", circumstances(runs)]
+    for table in all_tables(found):
         (steps.FOLDER / f"{table.name}.csv").write_text(table.csv())
         parts.append(f"## {table.name}\n\n{table.caption}\n\n{table.markdown()}")
     for name, figure in pictures.all_pictures(found).items():

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from slabheap.plot.style import figure_of, styled
-from slabheap_bench import tables
+from slabheap_bench import stepped, tables
+from slabheap_bench.table import Table, three_digits
 
 _OURS, _OTHERS = "#1b6ca8", "#c9c9c9"
 
@@ -20,7 +21,7 @@ def _bars(axes: Any, names: list[str], values: list[float], label: str) -> None:
     bars = axes.barh(places, values, color=[_OURS if own else _OTHERS for own in ours], edgecolor="black", linewidth=0.6)
     for bar, own, place, value in zip(bars, ours, places, values, strict=True):
         bar.set_hatch("//" if own else "")
-        axes.annotate(f" {tables.three_digits(value)}", (value, place), va="center", fontsize=7)
+        axes.annotate(f" {three_digits(value)}", (value, place), va="center", fontsize=7)
     axes.set_yticks(places, names)
     axes.set_xlim(0, 1.15 * max(values))
     axes.set_xlabel(label)
@@ -42,7 +43,7 @@ def speed(result: dict[str, Any]) -> Figure:
         return figure
 
 
-def heat(table: tables.Table, base: str, title: str) -> Figure:
+def heat(table: Table, base: str, title: str) -> Figure:
     """A table's figures over those of one row, darker the more they are."""
     rows = {str(row[0]): row[1:] for row in table.rows if row[0] != "none"}
     columns = table.columns[1:]
@@ -54,7 +55,7 @@ def heat(table: tables.Table, base: str, title: str) -> Figure:
         axes.grid(visible=False)
         axes.imshow(np.clip(np.log2(ratios), -2, 4), cmap="Greys", vmin=-3, vmax=7, aspect="auto")
         for (row, column), ratio in np.ndenumerate(ratios):
-            text = "-" if np.isnan(ratio) else tables.three_digits(ratio)
+            text = "-" if np.isnan(ratio) else three_digits(ratio)
             axes.text(column, row, text, ha="center", va="center", fontsize=7, fontweight="bold" if ratio < 1 / 1.1 else "normal")
         axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
         axes.set_yticks(range(len(rows)), list(rows))
@@ -94,21 +95,22 @@ def traces(result: dict[str, Any]) -> Figure:
 
 
 def worst(result: dict[str, Any]) -> Figure:
-    """The worst call by heap, a panel for each preset and way with freed runs."""
-    made = [table for table in tables.worst(result) if table.words == 2 and table.name != "worst-quantiles"]
+    """The worst call by heap: a row of panels for each kind of heap, a column for each way with freed runs."""
+    made = stepped.by_heap(result)
+    rows = (len(made) + 1) // 2
     with styled():
-        figure = figure_of(9, 6)
-        panels = figure.subplots(2, 2, sharey=True)
-        for axes, table in zip(panels.flat, made, strict=True):
+        figure = figure_of(9, 3 * rows)
+        panels = figure.subplots(rows, 2, sharey=True, squeeze=False)
+        for axes, table in zip(panels.flat, made, strict=False):
             labels = [f"{row[0]}\n{row[1]} region{'s' if row[1] != '1' else ''}" for row in table.rows]
-            for index, (state, marker) in enumerate(zip(("warm", "cold", "spread", "short"), "os^D", strict=True)):
-                worst_of_calls = [max(float(cell) for cell in row[2 + 3 * index : 5 + 3 * index]) for row in table.rows]  # type: ignore[arg-type]
+            for index, (state, marker) in enumerate(zip(stepped.STATES, "os^D", strict=True)):
+                worst_of_calls = [max(float(cell) for cell in row[2 + 3 * index : 5 + 3 * index] if cell is not None) for row in table.rows]
                 axes.plot(labels, worst_of_calls, marker=marker, linestyle=":", label=state)
             axes.set_yscale("log")
-            axes.set_title(table.name.removeprefix("worst-").replace("-", ", freed runs "))
+            axes.set_title(", freed runs ".join(table.name.removeprefix("worst-").rsplit("-", 1)))
             axes.tick_params(axis="x", labelsize=6)
-        panels[0, 0].set_ylabel("instructions of the worst call")
-        panels[1, 0].set_ylabel("instructions of the worst call")
+        for first, _ in panels:
+            first.set_ylabel("instructions of the worst call")
         panels[0, 0].legend()
         return figure
 

@@ -6,12 +6,15 @@ import datetime
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from slabheap_bench import runs
 
 ROOT = Path(__file__).parents[2]
 CRATE = ROOT / "bench"
@@ -23,6 +26,11 @@ PREFIX_VARIABLE = "SLABHEAP_BENCH_PREFIX"
 
 #: The steps in order, and whether they are timed. What is counted may run beside other work.
 TIMED = {"speed": True, "hurtful": True, "space": False, "traces": True, "peer-traces": True, "worst": False, "instructions": False}
+
+
+#: Steps that are run several times, each time in a process of its own, and how often unless told: what a process has by chance, such as
+#: where its memory lies, is the same for all of its rounds.
+RUNS = {"speed": 3, "hurtful": 3}
 
 
 def commands(step: str, quick: bool) -> list[str]:
@@ -49,7 +57,7 @@ def shown(command: Sequence[str]) -> str:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What the figures are from: processor, system, compilers, the sources' state."""
+    """What the figures are from: processor, system, compilers, the sources' state, and how busy it was."""
 
     def output(*command: str) -> str:
         try:
@@ -68,8 +76,19 @@ def describe_machine() -> dict[str, Any]:
         "rust": output("rustc", "--version"),
         "cxx": output("c++", "--version").partition("\n")[0],
         "valgrind": output("valgrind", "--version"),
+        "huge_pages": _huge_pages(),
+        "load": os.getloadavg()[0],
         "sources": {folder: _content(folder, output) for folder in ("core", "capi")},
     }
+
+
+def _huge_pages() -> str:
+    """Which memory the kernel maps in huge pages: the word in brackets; empty if it has none."""
+    try:
+        found = re.search(r"\[(\w+)\]", Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text())
+    except OSError:
+        return ""
+    return found[1] if found else ""
 
 
 def _content(folder: str, output: Callable[..., str]) -> str:
@@ -77,20 +96,28 @@ def _content(folder: str, output: Callable[..., str]) -> str:
     return output("git", "rev-parse", f"HEAD:{folder}")[:12] + ("+" if output("git", "status", "--porcelain", "--", folder) else "")
 
 
-def run(step: str, quick: bool) -> None:
-    """Runs a step, and adds to its file when, how and on what it was measured."""
+def run(step: str, quick: bool, times: int | None = None) -> None:
+    """Runs a step, so many times if it is one of `RUNS`, and adds to its file when, how and on what it was measured."""
     command = commands(step, quick)
+    if step not in RUNS or quick:
+        times = 1
+    elif times is None:
+        times = RUNS[step]
     prefix = shlex.split(os.environ.get(PREFIX_VARIABLE, "")) if TIMED[step] else []
-    print(f"\n$ {shown(command)}", flush=True)
     environment = os.environ | {"PYTHONPATH": str(CRATE)}
-    subprocess.run([*prefix, *command], check=True, cwd=ROOT, env=environment)
     file = FOLDER / f"{step}.json"
-    result = json.loads(file.read_text())
+    machine = describe_machine()  # before the step itself makes it busy
+    reports = []
+    for number in range(times):
+        print(f"\n$ {shown(command)}{f'  # {number + 1} of {times}' if times > 1 else ''}", flush=True)
+        subprocess.run([*prefix, *command], check=True, cwd=ROOT, env=environment)
+        reports.append(json.loads(file.read_text()))
+    result = runs.merged(reports) if step in RUNS else reports[0]
     made = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": shown(command),
+        "command": shown(command) + (f"  # {times} times" if times > 1 else ""),
         "quick": quick,
-        "machine": describe_machine(),
+        "machine": machine,
     }
     file.write_text(json.dumps({"made": made, "result": result}, indent=1) + "\n")
 

@@ -1,19 +1,14 @@
-"""Tables of what was measured, as Markdown for people and CSV for programs."""
+"""Tables of what was measured."""
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-#: A figure, or None where a peer has none.
-Cell = str | float | None
-Row = tuple[Cell, ...]
+from slabheap_bench import runs, stepped
+from slabheap_bench.table import OURS, Row, Table, label, size_text
 
-OURS = ("slabheap-classic", "slabheap-compact")
 MIB = 1 << 20
 #: Behind the name of a peer, in rows of what the kernel counts, if there are rows of the peer's own count, too.
 RESIDENT = ", resident"
@@ -23,75 +18,17 @@ _TWO_COUNTS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """Rows of figures.
-
-    Attributes:
-        name: Of its files, and of its place in a document.
-        caption: What its figures are, their unit, and which way is better.
-        columns: Their names; those of the first `words` columns hold words.
-        rows: As long as `columns` each.
-        decimals: How many to show, or None for three digits in all.
-        words: How many columns hold words.
-    """
-
-    name: str
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    decimals: int | None = None
-    words: int = 1
-
-    def markdown(self) -> str:
-        """The table in Markdown, the best figures of slabheap's rows not marked: let them speak."""
-        lines = [
-            "| " + " | ".join(self.columns) + " |",
-            "|" + "|".join(["---"] * self.words + ["--:"] * (len(self.columns) - self.words)) + "|",
-            *("| " + " | ".join(self._text(cell) for cell in row) + " |" for row in self.rows),
-        ]
-        return "\n".join(lines)
-
-    def csv(self) -> str:
-        """The table with every digit; empty where there is no figure."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
-        return text.getvalue()
-
-    def _text(self, cell: Cell) -> str:
-        if cell is None:
-            return "-"
-        if isinstance(cell, str):
-            return cell
-        return f"{cell:,.{self.decimals}f}" if self.decimals is not None else three_digits(cell)
-
-
-def three_digits(figure: float) -> str:
-    """Two decimals below ten, one below a hundred, none above: more would be noise."""
-    decimals = 2 if figure < 9.995 else 1 if figure < 99.95 else 0
-    return f"{figure:,.{decimals}f}"
-
-
-def geometric_mean(figures: Sequence[Cell]) -> float | None:
-    """None unless all are figures."""
-    numbers = [figure for figure in figures if isinstance(figure, float)]
-    return statistics.geometric_mean(numbers) if numbers and len(numbers) == len(figures) else None
-
-
-def _label(row: dict[str, Any]) -> str:
-    return f"{row['peer']} {row['version']}".strip() if row["peer"] not in OURS else row["peer"]
-
-
 def speed(result: dict[str, Any], name: str = "speed") -> Table:
     """Nanoseconds of an operation, by peer and workload."""
     workloads = [cell["workload"] for cell in result["peers"][0]["workloads"]]
-    rows = [(_label(peer), *(cell.get("median") for cell in peer["workloads"]), peer["geometric_mean"]) for peer in result["peers"]]
-    caption = (
-        f"Nanoseconds an operation, the harness's cost included: medians of {result['rounds']} rounds{_spread(result)}. Less is better."
-    )
+    rows = [(label(peer), *(cell.get("median") for cell in peer["workloads"]), peer["geometric_mean"]) for peer in result["peers"]]
+    caption = f"Nanoseconds an operation, the harness's cost included: {_medians(result)}{_spread(result)}. Less is better."
     return Table(name, caption, ("", *workloads, "mean"), tuple(rows))
+
+
+def _medians(result: dict[str, Any]) -> str:
+    rounds = f"medians of {result['rounds']} rounds"
+    return f"the median over {result['runs']} runs of {rounds}" if result["runs"] > 1 else rounds
 
 
 def _spread(result: dict[str, Any]) -> str:
@@ -104,12 +41,19 @@ def _spread(result: dict[str, Any]) -> str:
 def space(result: dict[str, Any]) -> Table:
     """How full arenas are when a request fails."""
     tests = [cell["test"].replace("<=", "≤ ") for cell in result["peers"][0]["tests"]]
-    rows = [(_label(peer), *(100 * cell["mean"] for cell in peer["tests"])) for peer in result["peers"]]
+    rows = [(label(peer), *(100 * cell["mean"] for cell in peer["tests"])) for peer in result["peers"]]
     caption = (
         "Live requested bytes over the bytes of the arena when the first request fails, in per cent: "
         f"the mean of {result['seeds']} seeds. More is better."
     )
     return Table("space", caption, ("", *tests), tuple(rows), decimals=1)
+
+
+def metadata(result: dict[str, Any]) -> Table:
+    """What part of a heap of slabheap it needs for itself."""
+    cells = ((row["heap"], size_text(row["bytes"]), 100 * row["metadata_bytes"] / row["bytes"]) for row in result["metadata"])
+    caption = "What slabheap needs for itself, in per cent of the heap, mapped as one region. Less is better."
+    return _grid("metadata", caption, cells, 3)
 
 
 def _grid(name: str, caption: str, cells: Iterable[tuple[str, str, float]], decimals: int) -> Table:
@@ -149,50 +93,6 @@ def instructions(result: dict[str, Any]) -> list[Table]:
             3,
         ),
     ]
-
-
-_STATES = ("warm", "cold", "spread", "short")
-_CALLS = ("allocate", "deallocate", "free")
-
-
-def _size_text(count: int) -> str:
-    return f"{count >> 30} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"
-
-
-def worst(result: dict[str, Any]) -> list[Table]:
-    """The worst operation by heap and state: a table for each preset and each way with freed runs; and how often what happens."""
-    tables = []
-    for preset, freed_runs in dict.fromkeys((row["preset"], row["freed_runs"]) for row in result["shapes"]):
-        rows: list[Row] = []
-        for row in result["shapes"]:
-            if (row["preset"], row["freed_runs"]) != (preset, freed_runs):
-                continue
-            states = {state["name"]: state for state in row["states"]}
-            figures = [float(states[state][call]["worst"]) for state in _STATES for call in _CALLS]
-            fails = max(float(state["fails"]["worst"]) for name, state in states.items() if name != "emptying")
-            emptying = [max(float(states[name][call]["worst"]) for call in ("allocate", "fails")) for name in states if name == "emptying"]
-            rows.append((_size_text(row["bytes"]), str(row["regions"]), *figures, fails, *emptying))
-        columns = ("heap", "regions", *(f"{state} {call}" for state in _STATES for call in _CALLS), "fails")
-        caption = f"{preset.capitalize()}, freed runs {freed_runs}: instructions of the worst single call. Less is better."
-        last = ("emptying",) if freed_runs == "kept" else ()
-        tables.append(Table(f"worst-{preset}-{freed_runs}", caption, columns + last, tuple(rows), 0, words=2))
-    return [*tables, _spread_of(result)]
-
-
-def _spread_of(result: dict[str, Any]) -> Table:
-    rows: list[Row] = []
-    for row in result["shapes"]:
-        if (row["bytes"], row["regions"]) != (1 << 30, 1):
-            continue
-        for state in row["states"]:
-            if state["name"] not in ("warm", "short"):
-                continue
-            for call in _CALLS:
-                figures = state[call]
-                texts = (f"{row['preset']}, {row['freed_runs']}, {state['name']}", call)
-                rows.append((*texts, *(float(figures[key]) for key in ("median", "all_but_a_thousandth", "worst"))))
-    caption = "The same heaps of 1 GiB and one region: instructions that half of the calls, all but a thousandth, and all stay within."
-    return Table("worst-quantiles", caption, ("heap and state", "call", "half", "99.9 %", "all"), tuple(rows), 0, words=2)
 
 
 def traces(result: dict[str, Any]) -> list[Table]:
@@ -261,56 +161,9 @@ def peer_traces(result: dict[str, Any]) -> list[Table]:
         "What is resident of an arena, in MiB, behind a first replay, which writes to every page of every block. Of an arena that the "
         "caller gives, slabheap writes all of the metadata; of memory that it maps, what it uses. Less is better."
     )
-    rates = ((_label(row), row["trace"], 1e3 / row["quartiles"]["median"]) for row in rows if row["quartiles"])
-    touched = ((_label(row), row["trace"], row["touched_bytes"] / MIB) for row in rows if row["touched_bytes"])
+    rates = ((label(row), row["trace"], 1e3 / row["quartiles"]["median"]) for row in rows if row["quartiles"])
+    touched = ((label(row), row["trace"], row["touched_bytes"] / MIB) for row in rows if row["touched_bytes"])
     return [_grid("peer-traces", fast, rates, 2), _grid("peer-touched", small, touched, 2)]
-
-
-def losses(found: dict[str, dict[str, Any]]) -> Table:
-    """Where a peer is better by more than a tenth: measure, peer, both figures."""
-    rows: list[Row] = []
-    for what, table, ours, sign in _races(found):
-        best = {row[0]: row for row in table.rows}
-        mine = best.get(ours)
-        if mine is None:
-            continue
-        for index, column in enumerate(table.columns):
-            if index == 0 or column == "mean" or " / " in column or not isinstance(mine[index], float):
-                continue
-            rivals = [
-                (float(row[index]), str(row[0]))  # type: ignore[arg-type]
-                for row in table.rows
-                if isinstance(row[index], float) and not str(row[0]).startswith(("slabheap", "none", "requested"))
-            ]
-            if not rivals:
-                continue
-            figure, peer = min(rivals) if sign < 0 else max(rivals)
-            own = float(mine[index])  # type: ignore[arg-type]
-            ratio = own / figure if sign < 0 else figure / own
-            if ratio > 1.1:
-                rows.append((f"{what}: {column}", ours, own, peer, figure, ratio))
-    caption = "Every figure in which the best of the peers is better by more than a tenth; the last column says how many times."
-    return Table("losses", caption, ("figure", "ours", "is", "best peer", "is ", "times"), tuple(rows))
-
-
-def _races(found: dict[str, dict[str, Any]]) -> Iterable[tuple[str, Table, str, int]]:
-    """What, table, which of ours, and -1 if less is better."""
-    if "speed" in found:
-        yield "ns", speed(found["speed"]), "slabheap-classic", -1
-    if "hurtful" in found:
-        yield "ns", speed(found["hurtful"], "hurtful"), "slabheap-classic", -1
-    if "space" in found:
-        yield "fill, %", space(found["space"]), "slabheap-compact", 1
-    if "traces" in found:
-        faster, warmer, smaller, *_ = traces(found["traces"])
-        yield "Mops/s", faster, "slabheap-classic", 1
-        yield "warm Mops/s", warmer, "slabheap-classic", 1
-        yield "held, MiB", smaller, "slabheap-compact", -1
-        yield "resident, MiB", smaller, f"slabheap-compact{RESIDENT}", -1
-    if "peer-traces" in found:
-        faster, smaller = peer_traces(found["peer-traces"])
-        yield "program's warm Mops/s", faster, "slabheap-classic", 1
-        yield "arena touched, MiB", smaller, "slabheap-compact", -1
 
 
 def summary(found: dict[str, dict[str, Any]]) -> Table | None:
@@ -327,28 +180,19 @@ def summary(found: dict[str, dict[str, Any]]) -> Table | None:
     caption = (
         "Nanoseconds an operation, all checks on, the harness's cost (the row `none`) included: the geometric mean over W1 to W5, and "
         "some of them; and how full an arena is when the first request fails, in per cent."
+        + (f" Times are medians of {found['speed']['runs']} runs." if found["speed"]["runs"] > 1 else "")
     )
     names = ("", "mean", *columns, *(f"full, {test}" for test in (full.columns[1], full.columns[-1])))
     return Table("summary", caption, names, tuple(rows))
 
 
-def all_tables(found: dict[str, dict[str, Any]]) -> list[Table]:
-    """Every table that there are figures for."""
-    tables: list[Table] = []
-    for step, make in _MAKERS.items():
-        if step in found:
-            made = make(found[step])
-            tables += made if isinstance(made, list) else [made]
-    overview = summary(found)
-    return [*([overview] if overview else []), *tables, losses(found)]
-
-
-_MAKERS: dict[str, Callable[[dict[str, Any]], Table | list[Table]]] = {
-    "speed": speed,
-    "hurtful": lambda result: speed(result, "hurtful"),
+#: What is made of the figures of each step.
+MAKERS: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
+    "speed": lambda result: [speed(result), runs.ratios(result, "speed-ratios")],
+    "hurtful": lambda result: [speed(result, "hurtful"), runs.ratios(result, "hurtful-ratios")],
     "instructions": instructions,
-    "worst": worst,
-    "space": space,
+    "worst": stepped.tables,
+    "space": lambda result: [space(result), metadata(result)],
     "traces": traces,
     "peer-traces": peer_traces,
 }

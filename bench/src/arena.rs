@@ -10,8 +10,8 @@ const GAP_BYTES: usize = 32 << 10;
 
 /// Memory for one peer after the other. All get the same bytes at the same place, so none has luck with the caches.
 ///
-/// It is mapped, and written to once, before anything is timed: the first touch of a page costs what docs/figures.md says, and
-/// belongs to the kernel. It is aligned to its size, because a buddy allocator would have to cut up an arena that is not.
+/// Where something is timed, it is written to once before: the first touch of a page costs what docs/figures.md says, and belongs to
+/// the kernel. It is aligned to its size, because a buddy allocator would have to cut up an arena that is not.
 #[derive(Debug)]
 pub struct Arena {
     mapping: *mut u8,
@@ -28,8 +28,18 @@ pub struct Region {
 }
 
 impl Arena {
-    /// Maps an arena; `bytes` is a power of two.
+    /// Maps an arena, and writes to each of its pages; `bytes` is a power of two.
     pub fn new(bytes: usize) -> Self {
+        let arena = Self::untouched(bytes);
+        for offset in (0..bytes).step_by(OS_PAGE_BYTES) {
+            // SAFETY: `offset` is below `bytes`.
+            unsafe { arena.start.add(offset).write_volatile(0) };
+        }
+        arena
+    }
+
+    /// Maps an arena that takes up no memory but where a peer writes, for what is not timed.
+    pub fn untouched(bytes: usize) -> Self {
         assert!(bytes.is_power_of_two(), "an arena's size is its alignment");
         let mapping_bytes = 2 * bytes; // holds an aligned range of half its length
         // SAFETY: a new private mapping at a place of the kernel's choice touches no other memory.
@@ -47,10 +57,6 @@ impl Arena {
         let mapping = mapping.cast::<u8>();
         // SAFETY: the next multiple of `bytes` lies in the mapping, with `bytes` bytes behind it.
         let start = unsafe { mapping.add(mapping.align_offset(bytes)) };
-        for offset in (0..bytes).step_by(OS_PAGE_BYTES) {
-            // SAFETY: `offset` is below `bytes`.
-            unsafe { start.add(offset).write_volatile(0) };
-        }
         Self { mapping, mapping_bytes, start, bytes }
     }
 

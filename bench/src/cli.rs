@@ -28,7 +28,7 @@ pub enum Command {
     Speed(SpeedArgs),
     /// Fills arenas until the first request fails, with every peer that manages one
     ///
-    /// Two blocks are allocated and a random one is freed, in turn. Sizes are log-uniform.
+    /// Two blocks are allocated and a random one is freed, in turn. Sizes are log-uniform. And tells what slabheap needs for itself.
     Space(SpaceArgs),
     /// Replays recorded traces with every peer, in interleaved rounds
     ///
@@ -37,15 +37,16 @@ pub enum Command {
     Traces(TracesArgs),
     /// Counts the instructions of single operations, and tells the worst
     ///
-    /// Of slabheap in heaps of 1 MiB to 64 GiB of address space and of 1 and 64 regions. Instructions are counted one by one, by the
-    /// processor's trap flag, so it wants x86-64.
+    /// Of slabheap in heaps of 1 MiB to 64 GiB of address space and of 1 and 64 regions, of its first call, and of the peers that
+    /// manage an arena. Instructions are counted one by one, by the processor's trap flag, so it wants x86-64.
     Worst(WorstArgs),
     /// Lists peers and workloads
     List(ListArgs),
     /// Replays one workload with one peer, for tools that count instructions
     ///
-    /// Nothing else is done with the peer, so the counts of two values of --repeat differ by that of the replays. Those of
-    /// the peer "none" are to be subtracted.
+    /// Nothing else is done with the peer. `slabheap_bench instructions` runs it under callgrind, counts in the replays behind
+    /// --warm-up only, and adds up what the functions take that their loop calls. So the loop is not in its figures, and nothing has
+    /// to be subtracted from them.
     Run(RunArgs),
 }
 
@@ -96,6 +97,10 @@ pub struct WorstArgs {
     /// Operations to count in each state of each heap
     #[arg(long, default_value_t = worst::OPERATIONS, value_name = "N")]
     pub operations: usize,
+    /// Counts only what is described by a text with this in it: "classic, kept", "64 GiB", "first calls", "peer rlsf"; may be
+    /// repeated [default: all]
+    #[arg(long, value_name = "TEXT")]
+    pub shapes: Vec<String>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -13,6 +13,7 @@ use slabheap_bench::recording::Recording;
 use slabheap_bench::replay::Passes;
 use slabheap_bench::speed::{ARENA_BYTES, Comparison};
 use slabheap_bench::workloads::SEED;
+use slabheap_bench::worst::Task;
 use slabheap_bench::{peers, space, stepping, tables, traces, workloads, worst};
 
 fn main() -> io::Result<()> {
@@ -42,7 +43,7 @@ fn show_line(text: &str) {
 
 fn space(args: &SpaceArgs) -> io::Result<()> {
     let report = space::run(&args.peers.chosen(), args.seeds, command_line());
-    println!("{}", tables::space(&report));
+    println!("{}\n\n{}", tables::space(&report), tables::metadata(&report.metadata));
     write_json(args.output.json.as_deref(), &report)
 }
 
@@ -59,7 +60,11 @@ fn worst(args: &WorstArgs) -> io::Result<()> {
     if !stepping::IS_AVAILABLE {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "counting single calls by the trap flag wants Linux on x86-64"));
     }
-    let report = worst::run(args.operations, command_line(), |shape| show_line(&shape.to_string()));
+    let tasks = Task::chosen(&args.shapes);
+    if tasks.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("nothing is described by {:?}", args.shapes)));
+    }
+    let report = worst::run(&tasks, args.operations, command_line(), |task| show_line(&task.to_string()));
     println!("{}", tables::worst(&report));
     write_json(args.output.json.as_deref(), &report)
 }

@@ -112,6 +112,18 @@ pub unsafe fn move_block<P: Peer + ?Sized>(peer: &mut P, block: *mut u8, size: u
     moved
 }
 
+/// What every `malloc` aligns to without being asked, blocks of 8 bytes too; the alignment that workloads ask for.
+pub const NATURAL_ALIGN: usize = 8;
+/// What it aligns blocks to that are as large.
+const LARGE_ALIGN: usize = 16;
+
+/// Whether the plain call of an allocator serves this layout: of one that has a call with an alignment beside it, everyone's peer
+/// takes the plain one then, as a compiler or a library would.
+#[inline(always)]
+pub fn is_natural(size: usize, align: usize) -> bool {
+    align <= NATURAL_ALIGN || (align <= LARGE_ALIGN && size >= LARGE_ALIGN)
+}
+
 /// The layout of a request.
 #[inline(always)]
 pub fn layout(size: usize, align: usize) -> Layout {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::arena::Arena;
 use crate::operations::{Operation, OperationList};
-use crate::peer::{Memory, Peer};
+use crate::peer::{Memory, NATURAL_ALIGN, Peer};
 use crate::workloads::Workload;
 
 /// The alignment of every request.
-pub const ALIGN: usize = 8;
+pub const ALIGN: usize = NATURAL_ALIGN;
 
 /// How often a list is replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

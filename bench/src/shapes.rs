@@ -1,29 +1,29 @@
 //! Heaps of slabheap of many shapes, whose operations are counted one by one.
 
 use std::fmt;
-use std::ptr;
 
 use serde::Serialize;
-use slabheap_sys::{
-    Heap, HeapFreedRuns, HeapPreset, HeapStats, HeapStatus, heap_add_memory, heap_allocate, heap_deallocate, heap_destroy,
-    heap_free, heap_new_with, heap_options_default, heap_stats,
-};
+use slabheap_sys::{HeapFreedRuns, HeapStats, HeapStatus, heap_allocate, heap_deallocate, heap_free};
 
+use crate::counted::{Block, Counted, Free, Heaps};
+use crate::mapped::{Bytes, CLASSIC, CLASSIC_BEST_FIT, COMPACT, Kind, MappedHeap};
 use crate::replay::ALIGN;
 use crate::stepping::Stepper;
 
 /// What a heap is made as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Shape {
-    pub preset: &'static str,
+    pub kind: Kind,
     pub freed_runs: &'static str,
     /// Of address space, over all regions.
     pub bytes: usize,
     pub regions: usize,
 }
 
-/// Names of presets and of what becomes of freed runs.
-pub const PRESETS: [&str; 2] = ["classic", "compact"];
+/// Both presets, and what is between them.
+pub const KINDS: [Kind; 3] = [CLASSIC, COMPACT, CLASSIC_BEST_FIT];
+
+/// What becomes of freed runs.
 pub const FREED_RUNS: [&str; 2] = ["kept", "merged"];
 
 /// Bytes and regions of the heaps that are compared.
@@ -32,10 +32,9 @@ pub const SIZES: [(usize, usize); 6] = [(1 << 20, 1), (1 << 30, 1), (64 << 30, 1
 impl Shape {
     /// Every shape.
     pub fn all() -> impl Iterator<Item = Shape> {
-        let policies = PRESETS.iter().flat_map(|&preset| FREED_RUNS.iter().map(move |&freed_runs| (preset, freed_runs)));
-        policies.flat_map(|(preset, freed_runs)| {
-            SIZES.iter().map(move |&(bytes, regions)| Shape { preset, freed_runs, bytes, regions })
-        })
+        let policies = KINDS.iter().flat_map(|&kind| FREED_RUNS.iter().map(move |&freed_runs| (kind, freed_runs)));
+        policies
+            .flat_map(|(kind, freed_runs)| SIZES.iter().map(move |&(bytes, regions)| Shape { kind, freed_runs, bytes, regions }))
     }
 
     /// Bytes of a region.
@@ -46,72 +45,46 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = if self.bytes < 1 << 30 { format!("{} MiB", self.bytes >> 20) } else { format!("{} GiB", self.bytes >> 30) };
         let regions = if self.regions == 1 { "1 region".to_owned() } else { format!("{} regions", self.regions) };
-        write!(formatter, "{}, {}, {size}, {regions}", self.preset, self.freed_runs)
+        write!(formatter, "{}, {}, {}, {regions}", self.kind.name, self.freed_runs, Bytes(self.bytes))
     }
 }
 
-/// How a block is freed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Free {
-    /// With its layout.
-    Deallocate,
-    /// Without.
-    Free,
-}
-
-/// A block and the size that it was asked for with.
-#[derive(Clone, Copy, Debug)]
-pub struct Block {
-    pub start: *mut u8,
-    pub size: usize,
-}
-
-/// A heap over memory that it maps itself, of which only what it writes to is there.
+/// A heap whose calls are counted.
 #[derive(Debug)]
 pub struct CountedHeap {
-    heap: *mut Heap,
+    heap: MappedHeap,
     stepper: Stepper,
 }
 
 impl CountedHeap {
     /// A fresh heap.
     pub fn new(shape: &Shape, stepper: Stepper) -> Self {
-        // SAFETY: it has no preconditions.
-        let mut options = unsafe { heap_options_default() };
-        options.bytes = shape.region_bytes();
-        options.preset = if shape.preset == "compact" { HeapPreset::Compact } else { HeapPreset::Classic };
-        options.freed_runs = if shape.freed_runs == "merged" { HeapFreedRuns::Merged } else { HeapFreedRuns::Kept };
-        let mut heap = ptr::null_mut();
-        // SAFETY: the options are valid, and the heap maps its memory.
-        let status = unsafe { heap_new_with(&raw const options, &raw mut heap) };
-        assert_eq!(status, HeapStatus::Ok, "a heap of {shape:?} can be made");
-        for _ in 1..shape.regions {
-            // SAFETY: the heap is live, and maps the memory itself.
-            let status = unsafe { heap_add_memory(heap, ptr::null_mut(), shape.region_bytes()) };
-            assert_eq!(status, HeapStatus::Ok, "a region of {shape:?} can be added");
-        }
-        Self { heap, stepper }
+        let freed_runs = if shape.freed_runs == "merged" { HeapFreedRuns::Merged } else { HeapFreedRuns::Kept };
+        Self { heap: MappedHeap::new(shape.kind, freed_runs, shape.region_bytes(), shape.regions), stepper }
     }
 
-    /// A block, or none if the heap has no memory for it, and the instructions of the call.
-    pub fn allocate(&mut self, size: usize) -> (Option<Block>, u64) {
+    /// What the heap holds.
+    pub fn stats(&self) -> HeapStats {
+        self.heap.stats()
+    }
+
+    /// Its free runs, each that it keeps counted.
+    pub fn free_runs(&self) -> usize {
+        self.heap.free_runs()
+    }
+}
+
+impl Counted for CountedHeap {
+    fn allocate(&mut self, size: usize) -> (Option<Block>, u64) {
+        let heap = self.heap.as_ptr();
         // SAFETY: the heap is live.
-        let (start, count) = self.stepper.count(|| unsafe { heap_allocate(self.heap, size, ALIGN) });
+        let (start, count) = self.stepper.count(|| unsafe { heap_allocate(heap, size, ALIGN) });
         ((!start.is_null()).then_some(Block { start: start.cast(), size }), count)
     }
 
-    /// As [`Self::allocate`], at full speed.
-    pub fn allocate_uncounted(&mut self, size: usize) -> Option<Block> {
-        // SAFETY: the heap is live.
-        let start = unsafe { heap_allocate(self.heap, size, ALIGN) };
-        (!start.is_null()).then_some(Block { start: start.cast(), size })
-    }
-
-    /// Frees a live block; the instructions of the call.
-    pub fn free(&mut self, block: Block, how: Free) -> u64 {
-        let (heap, start, size) = (self.heap, block.start.cast(), block.size);
+    fn free(&mut self, block: Block, how: Free) -> u64 {
+        let (heap, start, size) = (self.heap.as_ptr(), block.start.cast(), block.size);
         let (status, count) = match how {
             // SAFETY: the heap is live, and checks the block.
             Free::Deallocate => self.stepper.count(|| unsafe { heap_deallocate(heap, start, size, ALIGN) }),
@@ -122,23 +95,36 @@ impl CountedHeap {
         count
     }
 
-    /// As [`Self::free`], at full speed.
-    pub fn free_uncounted(&mut self, block: Block) {
-        // SAFETY: the heap is live, and checks the block.
-        let status = unsafe { heap_free(self.heap, block.start.cast()) };
-        assert_eq!(status, HeapStatus::Ok, "a live block is freed");
+    fn allocate_uncounted(&mut self, size: usize) -> Option<Block> {
+        // SAFETY: the heap is live.
+        let start = unsafe { heap_allocate(self.heap.as_ptr(), size, ALIGN) };
+        (!start.is_null()).then_some(Block { start: start.cast(), size })
     }
 
-    /// What the heap holds.
-    pub fn stats(&self) -> HeapStats {
-        // SAFETY: the heap is live.
-        unsafe { heap_stats(self.heap) }
+    fn free_uncounted(&mut self, block: Block) {
+        // SAFETY: the heap is live, and checks the block.
+        let status = unsafe { heap_free(self.heap.as_ptr(), block.start.cast()) };
+        assert_eq!(status, HeapStatus::Ok, "a live block is freed");
     }
 }
 
-impl Drop for CountedHeap {
-    fn drop(&mut self) {
-        // SAFETY: the heap is live, and nobody uses it from here on.
-        unsafe { heap_destroy(self.heap) };
+/// Heaps of a shape.
+#[derive(Clone, Copy, Debug)]
+pub struct ShapeHeaps {
+    pub shape: Shape,
+    pub stepper: Stepper,
+}
+
+impl Heaps for ShapeHeaps {
+    fn region_bytes(&self) -> usize {
+        self.shape.region_bytes()
+    }
+
+    fn regions(&self) -> usize {
+        self.shape.regions
+    }
+
+    fn with_fresh<R>(&mut self, body: impl FnOnce(&mut dyn Counted) -> R) -> R {
+        body(&mut CountedHeap::new(&self.shape, self.stepper))
     }
 }

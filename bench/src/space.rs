@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::arena::Arena;
 use crate::machine::Machine;
+use crate::metadata::{self, Metadata};
 use crate::peer::{Entry, Memory, Peer};
 use crate::random::Random;
 use crate::replay::ALIGN;
@@ -34,6 +35,8 @@ pub struct SpaceReport {
     pub machine: Machine,
     pub seeds: u64,
     pub peers: Vec<PeerSpace>,
+    /// What slabheap needs for itself.
+    pub metadata: Vec<Metadata>,
 }
 
 /// A row of the table.
@@ -61,7 +64,7 @@ pub fn run(peers: &[&Entry], seeds: u64, command: String) -> SpaceReport {
         version: (peer.version)(),
         tests: TESTS.iter().map(|test| test.run(peer, &mut arena, seeds)).collect(),
     });
-    SpaceReport { command, machine: Machine::read(), seeds, peers: rows.collect() }
+    SpaceReport { command, machine: Machine::read(), seeds, peers: rows.collect(), metadata: metadata::run() }
 }
 
 impl SpaceTest {

@@ -2,9 +2,12 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::mapped::Bytes;
+use crate::metadata::Metadata;
 use crate::peer::Memory;
 use crate::space::SpaceReport;
 use crate::speed::SpeedReport;
+use crate::states::State;
 use crate::statistics::Quartiles;
 use crate::worst::WorstReport;
 use crate::{peers, workloads};
@@ -49,25 +52,71 @@ pub fn space(report: &SpaceReport) -> String {
     )
 }
 
-/// The worst operations of heaps of many shapes.
+/// What heaps of slabheap need for themselves.
+pub fn metadata(cells: &[Metadata]) -> String {
+    let mut table = new_table(["heap", "bytes", "metadata"]);
+    for cell in cells {
+        table.add_row([cell.heap.name.to_owned(), Bytes(cell.bytes).to_string(), format!("{:.3} %", 100.0 * cell.share())]);
+    }
+    align_figures(&mut table, 1);
+    format!("What slabheap needs for itself, of the heap. Lower is better.\n{table}")
+}
+
+/// The worst operations: of slabheap's heaps, of their first calls, and of everyone's.
 pub fn worst(report: &WorstReport) -> String {
+    format!(
+        "Instructions of the worst single operation, of {} in each state. Lower is better. What fails while kept runs are given up is \
+         told apart.\n{}\n\nInstructions of the first call of a fresh heap.\n{}\n\nThe worst of everyone, called alike.\n{}",
+        report.operations,
+        worst_shapes(report),
+        first_calls(report),
+        worst_peers(report)
+    )
+}
+
+fn worst_shapes(report: &WorstReport) -> Table {
     let states = ["warm", "cold", "spread", "short"];
-    let operations = ["allocate", "deallocate", "free"];
-    let columns = states.iter().flat_map(|state| operations.map(|operation| format!("{state} {operation}")));
-    let header: Vec<String> = ["heap".to_owned()].into_iter().chain(columns).chain(["fails".into(), "emptying".into()]).collect();
+    let columns = states.iter().flat_map(|state| ["allocate", "deallocate", "free"].map(|call| format!("{state} {call}")));
+    let last = ["fails", "emptying succeeds", "emptying fails"].map(str::to_owned);
+    let header: Vec<String> = ["heap".to_owned()].into_iter().chain(columns).chain(last).collect();
     let mut table = new_table(header.iter().map(String::as_str));
     for row in &report.shapes {
         let figures = states.iter().flat_map(|name| {
             let state = row.state(name).expect("every heap was in this state");
-            [state.allocate.worst, state.deallocate.worst, state.free.worst].map(|worst| worst.to_string())
+            [state.allocate, state.deallocate, state.free].map(|figures| Some(figures.worst))
         });
         let fails = row.states.iter().filter(|state| state.name != "emptying").map(|state| state.fails.worst).max();
-        let emptying = row.state("emptying").map(|state| state.allocate.worst.max(state.fails.worst));
-        let last = [fails, emptying].map(|worst| or_dash(worst.map(|worst| worst.to_string())));
-        table.add_row([row.shape.to_string()].into_iter().chain(figures).chain(last));
+        let emptying = row.state("emptying");
+        let last = [fails, emptying.map(|state| state.allocate.worst), emptying.map(|state| state.fails.worst)];
+        let cells = figures.chain(last).map(|worst| or_dash(worst.map(|worst| worst.to_string())));
+        table.add_row([row.shape.to_string()].into_iter().chain(cells));
     }
     align_figures(&mut table, 1);
-    format!("Instructions of the worst single operation, of {} in each state. Lower is better.\n{table}", report.operations)
+    table
+}
+
+fn first_calls(report: &WorstReport) -> Table {
+    let mut table = new_table(["heap", "bytes", "request", "instructions"]);
+    for call in &report.first_calls {
+        let numbers = [Bytes(call.bytes).to_string(), call.size.to_string(), call.instructions.to_string()];
+        table.add_row([call.kind.name.to_owned()].into_iter().chain(numbers));
+    }
+    align_figures(&mut table, 1);
+    table
+}
+
+fn worst_peers(report: &WorstReport) -> Table {
+    let states = ["warm", "cold", "spread"];
+    let columns: Vec<String> =
+        states.iter().flat_map(|state| ["allocate", "deallocate"].map(|call| format!("{state} {call}"))).collect();
+    let mut table = peer_table(["arena"].into_iter().chain(columns.iter().map(String::as_str)));
+    for row in &report.peers {
+        let worst = |state: &State| [state.allocate.worst, state.deallocate.worst.max(state.free.worst)];
+        let figures = row.states.iter().flat_map(worst).map(|worst| worst.to_string());
+        table.add_row(head(row.peer, &row.version).chain([Bytes(row.bytes).to_string()]).chain(figures));
+    }
+    align_figures(&mut table, 2);
+    table
 }
 
 /// What there is to choose from.

@@ -1,64 +1,54 @@
-//! The worst single operation of slabheap, in instructions, over heaps of many shapes.
-//!
-//! Every operation is counted, and the worst of each state that a heap can be in is told:
-//!
-//! - *warm*: a mixed workload in a heap that is mostly empty, replayed after it was replayed before;
-//! - *cold*: the first allocation and the first free of each size in a fresh heap, in a heap that has served every other size, and the
-//!   first replay of the mixed workload;
-//! - *spread*: the heap has been full, blocks in all of its regions are left, and are replaced by others at random;
-//! - *short*: the heap is as good as full, and blocks are replaced at random;
-//! - *fails*: requests that there is no memory for;
-//! - *emptying*: what makes a heap that keeps as many freed runs as it can give them up.
+//! The worst single operation, in instructions: of slabheap over heaps of many shapes, and of its peers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{iter, thread};
+use std::{fmt, iter, thread};
 
 use serde::Serialize;
 
+use crate::counted::{Heaps, PeerHeaps};
 use crate::machine::Machine;
-use crate::random::Random;
-use crate::shapes::{Block, CountedHeap, Free, Shape};
-use crate::sizes::Sizes;
+use crate::mapped::{Bytes, Kind};
+use crate::peer::{Entry, Memory};
+use crate::peers;
+use crate::shapes::{KINDS, Shape, ShapeHeaps};
+use crate::states::{State, states, states_of_anyone};
 use crate::stepping::Stepper;
-use crate::tally::{Figures, Tally};
 
 /// Operations that are counted in each state and shape, about.
 pub const OPERATIONS: usize = 2_000;
 
-/// The largest block of the mixed workload, unless it would not fit into a region twice.
-const MIXED_LARGEST: usize = 64 << 10;
+/// Bytes of the arenas in which peers are counted.
+const PEER_BYTES: [usize; 2] = [1 << 20, 1 << 30];
 
-/// Blocks that the mixed workload holds, about half of them at a time: in all, an eighth of the smallest heap.
-const MIXED_SLOTS: usize = 40;
+/// Bytes of the heaps whose first calls are counted, and of what they ask for.
+const FIRST_HEAPS: [usize; 3] = [1 << 20, 1 << 30, 64 << 30];
+const FIRST_SIZES: [usize; 2] = [64, 64 << 10];
 
-/// Freed runs that a heap may keep, and some more.
-const MANY_RUNS: usize = 300;
-
-/// Tallies by what the heap was asked.
-#[derive(Debug, Default)]
-struct Tallies {
-    allocate: Tally,
-    deallocate: Tally,
-    free: Tally,
-    fails: Tally,
-}
-
-/// The figures of a state.
-#[derive(Clone, Debug, Serialize)]
-pub struct State {
-    pub name: &'static str,
-    pub allocate: Figures,
-    pub deallocate: Figures,
-    pub free: Figures,
-    /// Requests that gave no block.
-    pub fails: Figures,
-}
-
-/// A row of the table.
+/// A row of the table of slabheap.
 #[derive(Clone, Debug, Serialize)]
 pub struct ShapeFigures {
     #[serde(flatten)]
     pub shape: Shape,
+    pub states: Vec<State>,
+}
+
+/// What the first call of a fresh heap takes.
+#[derive(Clone, Debug, Serialize)]
+pub struct FirstCall {
+    pub kind: Kind,
+    /// Of the request.
+    pub size: usize,
+    /// Of the heap.
+    pub bytes: usize,
+    pub instructions: u64,
+}
+
+/// A row of the table of peers, slabheap among them.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeerFigures {
+    pub peer: &'static str,
+    pub version: String,
+    pub bytes: usize,
     pub states: Vec<State>,
 }
 
@@ -76,202 +66,102 @@ pub struct WorstReport {
     pub machine: Machine,
     pub operations: usize,
     pub shapes: Vec<ShapeFigures>,
+    pub first_calls: Vec<FirstCall>,
+    pub peers: Vec<PeerFigures>,
 }
 
-/// Counts in every shape, several at a time, and tells `progress` each before it begins.
-pub fn run(operations: usize, command: String, progress: impl Fn(&Shape) + Sync) -> WorstReport {
-    let machine = Machine::read();
-    let shapes: Vec<Shape> = Shape::all().collect();
+/// What one thread counts at a time.
+#[derive(Clone, Copy, Debug)]
+pub enum Task {
+    Shape(Shape),
+    FirstCalls(Kind),
+    Peer(&'static Entry, usize),
+}
+
+impl Task {
+    /// Those whose descriptions contain one of the texts; all if there is none.
+    pub fn chosen(texts: &[String]) -> Vec<Task> {
+        let shapes = Shape::all().map(Self::Shape);
+        let first_calls = KINDS.iter().map(|&kind| Self::FirstCalls(kind));
+        let in_arenas = || peers::ALL.iter().filter(|peer| (peer.memory)() != Memory::Own);
+        let peers = PEER_BYTES.iter().flat_map(|&bytes| in_arenas().map(move |peer| Self::Peer(peer, bytes)));
+        let is_chosen = |task: &Task| texts.is_empty() || texts.iter().any(|text| task.to_string().contains(text));
+        shapes.chain(first_calls).chain(peers).filter(is_chosen).collect()
+    }
+
+    fn count_into(self, report: &mut WorstReport, stepper: Stepper) {
+        match self {
+            Self::Shape(shape) => {
+                report.shapes.push(ShapeFigures { shape, states: states(&shape, report.operations, stepper) });
+            }
+            Self::FirstCalls(kind) => report.first_calls.extend(first_calls(kind, stepper)),
+            Self::Peer(peer, bytes) => report.peers.push(PeerFigures {
+                peer: (peer.name)(),
+                version: (peer.version)(),
+                bytes,
+                states: states_of_anyone(&mut PeerHeaps::new(peer, bytes, stepper), report.operations),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape(shape) => shape.fmt(formatter),
+            Self::FirstCalls(kind) => write!(formatter, "{}, first calls", kind.name),
+            Self::Peer(peer, bytes) => write!(formatter, "peer {}, {}", (peer.name)(), Bytes(*bytes)),
+        }
+    }
+}
+
+/// Does some tasks, several at a time, and tells `progress` each before it begins.
+pub fn run(tasks: &[Task], operations: usize, command: String, progress: impl Fn(&Task) + Sync) -> WorstReport {
+    let empty = |command| WorstReport {
+        command,
+        machine: Machine::read(),
+        operations,
+        shapes: Vec::new(),
+        first_calls: Vec::new(),
+        peers: Vec::new(),
+    };
+    let mut report = empty(command);
     let next = AtomicUsize::new(0);
     let count_some = || {
         let stepper = Stepper::new();
-        let mine = iter::from_fn(|| shapes.get(next.fetch_add(1, Ordering::Relaxed)));
-        let figures = mine.map(|&shape| {
-            progress(&shape);
-            ShapeFigures { shape, states: states(&shape, operations, stepper) }
+        let mine = iter::from_fn(|| {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            tasks.get(index).map(|task| (index, task))
         });
-        figures.collect::<Vec<_>>()
+        let parts = mine.map(|(index, task)| {
+            progress(task);
+            let mut part = empty(String::new());
+            task.count_into(&mut part, stepper);
+            (index, part)
+        });
+        parts.collect::<Vec<_>>()
     };
-    let mut figures: Vec<ShapeFigures> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..machine.processors.max(1)).map(|_| scope.spawn(count_some)).collect();
+    let mut parts: Vec<(usize, WorstReport)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..report.machine.processors.max(1)).map(|_| scope.spawn(count_some)).collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("counting ends")).collect()
     });
-    figures.sort_by_key(|row| shapes.iter().position(|shape| *shape == row.shape));
-    WorstReport { command, machine, operations, shapes: figures }
+    parts.sort_by_key(|(index, _)| *index);
+    for (_, part) in parts {
+        report.shapes.extend(part.shapes);
+        report.first_calls.extend(part.first_calls);
+        report.peers.extend(part.peers);
+    }
+    report
 }
 
-/// Counts some operations in each state that a heap of this shape can be in.
-pub fn states(shape: &Shape, operations: usize, stepper: Stepper) -> Vec<State> {
-    let (mut cold, warm) = mixed(shape, operations, stepper);
-    cold.merge(first_of_each(shape, stepper));
-    let mut states = vec![warm.state("warm"), cold.state("cold")];
-    states.push(replaced(shape, operations, Level::Third, stepper).state("spread"));
-    states.push(replaced(shape, operations, Level::Full, stepper).state("short"));
-    if shape.freed_runs == "kept" {
-        states.push(emptying(shape, stepper).state("emptying"));
-    }
-    states
-}
-
-impl Tallies {
-    fn allocate(&mut self, heap: &mut CountedHeap, size: usize) -> Option<Block> {
-        let (block, count) = heap.allocate(size);
-        let tally = if block.is_some() { &mut self.allocate } else { &mut self.fails };
-        tally.add(count, size);
-        block
-    }
-
-    fn free(&mut self, heap: &mut CountedHeap, block: Block, how: Free) {
-        let tally = if how == Free::Deallocate { &mut self.deallocate } else { &mut self.free };
-        tally.add(heap.free(block, how), block.size);
-    }
-
-    fn merge(&mut self, other: Tallies) {
-        self.allocate.merge(other.allocate);
-        self.deallocate.merge(other.deallocate);
-        self.free.merge(other.free);
-        self.fails.merge(other.fails);
-    }
-
-    fn state(&self, name: &'static str) -> State {
-        let [allocate, deallocate, free, fails] = [&self.allocate, &self.deallocate, &self.free, &self.fails].map(Tally::figures);
-        State { name, allocate, deallocate, free, fails }
-    }
-}
-
-/// Frees as often with a layout as without.
-fn either(random: &mut Random) -> Free {
-    if random.below(2) == 0 { Free::Deallocate } else { Free::Free }
-}
-
-/// The sizes whose first requests are counted: at both ends of every doubling up to half a region, and no more than 16 MiB.
-fn sizes(shape: &Shape) -> Vec<usize> {
-    let largest = (shape.region_bytes() / 2).min(16 << 20);
-    let doublings = (4..).map(|shift| 1 << shift).take_while(|&size| size <= largest);
-    doublings.flat_map(|size| [size, size + 1]).filter(|&size| size <= largest).collect()
-}
-
-/// The first operations of each size: in a fresh heap of their own, and in one that has served every other size before.
-fn first_of_each(shape: &Shape, stepper: Stepper) -> Tallies {
-    let mut tallies = Tallies::default();
-    for how in [Free::Deallocate, Free::Free] {
-        for &size in &sizes(shape) {
-            let mut heap = CountedHeap::new(shape, stepper);
-            if let Some(block) = tallies.allocate(&mut heap, size) {
-                tallies.free(&mut heap, block, how);
-            }
-        }
-        let ascending = sizes(shape);
-        let descending = ascending.iter().rev().copied().collect();
-        for order in [ascending, descending] {
-            let mut heap = CountedHeap::new(shape, stepper);
-            let blocks: Vec<Block> = order.into_iter().filter_map(|size| tallies.allocate(&mut heap, size)).collect();
-            blocks.into_iter().for_each(|block| tallies.free(&mut heap, block, how));
-        }
-    }
-    tallies
-}
-
-/// A mixed workload's first replay on a fresh heap, and its second.
-fn mixed(shape: &Shape, operations: usize, stepper: Stepper) -> (Tallies, Tallies) {
-    let sizes = Sizes::LogUniform { min: 1, max: MIXED_LARGEST.min(shape.region_bytes() / 2) };
-    let mut heap = CountedHeap::new(shape, stepper);
-    let mut replay = || {
-        let mut random = Random::new(1);
-        let mut tallies = Tallies::default();
-        let mut slots: Vec<Option<Block>> = vec![None; MIXED_SLOTS];
-        for _ in 0..operations {
-            let slot = random.below(MIXED_SLOTS);
-            let how = either(&mut random);
-            let size = sizes.draw(&mut random);
-            match slots[slot].take() {
-                Some(block) => tallies.free(&mut heap, block, how),
-                None => slots[slot] = tallies.allocate(&mut heap, size),
-            }
-        }
-        slots.into_iter().flatten().for_each(|block| tallies.free(&mut heap, block, Free::Deallocate));
-        tallies
+/// The first call of fresh heaps, for each size of them and of the request.
+fn first_calls(kind: Kind, stepper: Stepper) -> Vec<FirstCall> {
+    let pairs = FIRST_SIZES.iter().flat_map(|&size| FIRST_HEAPS.iter().map(move |&bytes| (size, bytes)));
+    let count = |(size, bytes)| {
+        let shape = Shape { kind, freed_runs: "kept", bytes, regions: 1 };
+        let (block, instructions) = ShapeHeaps { shape, stepper }.with_fresh(|heap| heap.allocate(size));
+        assert!(block.is_some(), "a fresh heap serves its first request");
+        FirstCall { kind, size, bytes, instructions }
     };
-    (replay(), replay())
-}
-
-/// How much of a heap is in use while blocks are replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
-    Third,
-    Full,
-}
-
-/// Fills the heap until nothing but small blocks fit, frees at random down to the level, and replaces blocks at random. Sizes grow
-/// with the region, so that some thousand blocks fill any heap.
-fn replaced(shape: &Shape, operations: usize, level: Level, stepper: Stepper) -> Tallies {
-    let sizes = Sizes::LogUniform { min: 1, max: shape.region_bytes() / 4 };
-    let mut random = Random::new(2);
-    let mut heap = CountedHeap::new(shape, stepper);
-    let mut blocks: Vec<Block> = Vec::new();
-    for _ in 0..4 * shape.regions {
-        // The first that fails ends it; small ones that still fit follow.
-        while let Some(block) = heap.allocate_uncounted(sizes.draw(&mut random)) {
-            blocks.push(block);
-        }
-    }
-    while level == Level::Third && heap.stats().used_bytes > heap.stats().total_bytes / 3 && !blocks.is_empty() {
-        heap.free_uncounted(blocks.swap_remove(random.below(blocks.len())));
-    }
-    let mut tallies = Tallies::default();
-    for _ in 0..operations / 2 {
-        if !blocks.is_empty() {
-            let block = blocks.swap_remove(random.below(blocks.len()));
-            tallies.free(&mut heap, block, either(&mut random));
-        }
-        let is_room = level == Level::Full || heap.stats().used_bytes <= heap.stats().total_bytes / 3;
-        if is_room {
-            blocks.extend(tallies.allocate(&mut heap, sizes.draw(&mut random)));
-        }
-    }
-    tallies
-}
-
-/// What makes a heap give up the runs that it keeps: a request for all of it, or more, and one that is made when more than half of the
-/// heap is in use.
-fn emptying(shape: &Shape, stepper: Stepper) -> Tallies {
-    let mut tallies = Tallies::default();
-    let keep = |heap: &mut CountedHeap| {
-        // Every other one stays, so that none merges with the next, and runs of many lengths are kept.
-        let page = if shape.preset == "compact" { 1024 } else { 4096 };
-        let budget = heap.stats().total_bytes / 4;
-        let mut taken = 0;
-        let mut blocks = Vec::new();
-        for index in 0..2 * MANY_RUNS {
-            let size = page * (2 + index % 5);
-            if taken + size > budget {
-                break;
-            }
-            taken += size;
-            blocks.extend(heap.allocate_uncounted(size.max(4097)));
-        }
-        let (left, freed): (Vec<_>, Vec<_>) = blocks.into_iter().enumerate().partition(|(index, _)| index % 2 == 0);
-        freed.into_iter().for_each(|(_, block)| heap.free_uncounted(block));
-        left.into_iter().for_each(|(_, block)| heap.free_uncounted(block));
-    };
-    // One that can only succeed if everything is merged, one that cannot, and the largest of which the heap says that it would.
-    for request in [
-        |heap: &CountedHeap| heap.stats().total_bytes,
-        |heap: &CountedHeap| 2 * heap.stats().total_bytes,
-        |heap: &CountedHeap| heap.stats().largest_free_bytes,
-    ] {
-        let mut heap = CountedHeap::new(shape, stepper);
-        keep(&mut heap);
-        let size = request(&heap);
-        tallies.allocate(&mut heap, size);
-    }
-    let mut heap = CountedHeap::new(shape, stepper);
-    keep(&mut heap);
-    while heap.stats().used_bytes <= heap.stats().total_bytes / 2 {
-        if tallies.allocate(&mut heap, shape.region_bytes() / 8 + 1).is_none() {
-            break;
-        }
-    }
-    tallies.allocate(&mut heap, shape.region_bytes() / 16 + 1);
-    tallies
+    pairs.map(count).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use slabheap_bench::arena::Arena;
 use slabheap_bench::operations::OperationList;
-use slabheap_bench::peer::{Entry, Memory, Peer};
+use slabheap_bench::peer::{Entry, Memory, NATURAL_ALIGN, Peer};
 use slabheap_bench::peers;
 use slabheap_bench::replay::Passes;
 use slabheap_bench::workloads::{SEED, Workload};
@@ -88,6 +88,11 @@ fn large_and_small_blocks_are_served_without_overlap() {
 #[test]
 fn large_blocks_are_served_without_overlap() {
     every_allocator_serves("W5", 10_000, 8);
+}
+
+#[test]
+fn blocks_smaller_than_their_alignment_are_served_without_overlap() {
+    every_allocator_serves("cold", 20_000, NATURAL_ALIGN);
 }
 
 #[test]

@@ -52,7 +52,10 @@ fn space_compares_the_peers_that_manage_an_arena() {
     let table = text(&bench(&arguments));
     assert!(!table.contains("glibc"), "{table}");
 
+    assert!(table.contains("| compact | 64 GiB |"), "{table}");
+
     let report = json(&file);
+    assert!(report["metadata"][0]["metadata_bytes"].as_u64() > Some(0), "{report}");
     for peer in report["peers"].as_array().expect("there are peers") {
         for test in peer["tests"].as_array().expect("there are tests") {
             let mean = test["mean"].as_f64().expect("a mean is a number");

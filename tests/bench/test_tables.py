@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slabheap_bench import documents, steps, tables
+from slabheap_bench import documents, losses, runs, steps, tables
 
 
 def _quartiles(median: float) -> dict[str, float]:
@@ -18,11 +18,14 @@ def speed_result() -> dict[str, Any]:
     """Of two workloads, the second of which one peer cannot do."""
 
     def peer(name: str, version: str, *medians: float | None) -> dict[str, Any]:
-        cells = [{"workload": f"W{index}"} | ({} if median is None else _quartiles(median)) for index, median in enumerate(medians, 1)]
+        cells = [
+            {"workload": f"W{index}", "samples": []} | ({} if median is None else _quartiles(median))
+            for index, median in enumerate(medians, 1)
+        ]
         return {"peer": name, "version": version, "geometric_mean": None if None in medians else 3.0, "workloads": cells}
 
     rows = [peer("none", "", 1.0, 2.0), peer("slabheap-classic", "0.1.0", 3.0, 120.25), peer("x", "4.5", 2.0, None)]
-    return {"rounds": 5, "peers": rows}
+    return runs.merged([{"rounds": 5, "peers": rows}])
 
 
 def test_a_table_shows_three_digits_and_a_dash_for_what_cannot_be_done() -> None:
@@ -43,8 +46,11 @@ def test_a_table_as_csv_has_every_digit() -> None:
     assert tables.speed(speed_result()).csv().splitlines()[2:] == ["slabheap-classic,3.0,120.25,3.0", "x 4.5,2.0,,"]
 
 
-def test_losses_are_what_a_peer_is_better_at_by_more_than_a_tenth() -> None:
-    assert tables.losses({"speed": speed_result()}).rows == (("ns: W1", "slabheap-classic", 3.0, "x 4.5", 2.0, 1.5),)
+def test_metadata_is_a_part_of_the_heap() -> None:
+    rows = [{"heap": "classic", "bytes": size, "metadata_bytes": size // 200} for size in (16 << 20, 2 << 30)]
+    table = tables.metadata({"metadata": rows})
+    assert table.columns == ("", "16 MiB", "2 GiB")
+    assert table.markdown().splitlines()[-1] == "| classic | 0.500 | 0.500 |"
 
 
 def trace_rows() -> list[dict[str, Any]]:
@@ -87,8 +93,8 @@ def test_what_the_kernel_counts_of_slabheap_has_rows_of_its_own() -> None:
     assert both.rows == (*plain.rows[:2], added[0], *plain.rows[2:], added[1])
     assert "kernel" in both.caption
     assert "kernel" not in plain.caption
-    losses = {row[0]: row[2] for row in tables.losses({"traces": {"rounds": 3, "rows": rows}}).rows}
-    assert losses == {"held, MiB: t": 6.0, "resident, MiB: t": 8.0}
+    lost = {row[0]: row[3] for row in losses.losses({"traces": {"rounds": 3, "rows": rows}}).rows}
+    assert lost == {"held, MiB: t": 6.0, "resident, MiB: t": 8.0}
 
 
 def test_peers_of_the_program_have_a_rate_and_what_they_touch_of_an_arena() -> None:
@@ -102,8 +108,8 @@ def test_peers_of_the_program_have_a_rate_and_what_they_touch_of_an_arena() -> N
     rates, touched = tables.peer_traces(result)
     assert (rates.columns, rates.rows) == (("", "t"), (("slabheap-classic", 50.0), ("x 9", 40.0)))
     assert touched.rows == (("slabheap-classic", 3.0), ("slabheap-compact", 2.0), ("y 9", 1.0))
-    losses = tables.losses({"peer-traces": result}).rows
-    assert losses == (("arena touched, MiB: t", "slabheap-compact", 2.0, "y 9", 1.0, 2.0),)
+    lost = losses.losses({"peer-traces": result}).rows
+    assert lost == (("touched, MiB, the program's peers: t", "compact", 3.0, 2.0, "y 9", 1.0, 2.0),)
 
 
 def test_the_kernels_mode_of_huge_pages_is_told() -> None:
@@ -186,13 +192,31 @@ def test_nothing_is_published_if_a_document_has_a_place_for_what_there_is_not(pu
 
 
 def test_samples_are_left_out_of_what_is_kept() -> None:
-    result = {"rows": [{"seconds": [1.0, 2.0], "median": 1.5}], "seconds": 7}
-    assert documents.without_samples(result) == {"rows": [{"median": 1.5}], "seconds": 7}
+    lists = {"samples": [1.0], "seconds": [1.0, 2.0], "huge_warm_seconds": [3.0]}
+    result = {"rows": [{**lists, "median": 1.5, "medians": [1.5]}], "seconds": 7}
+    assert documents.without_samples(result) == {"rows": [{"median": 1.5, "medians": [1.5]}], "seconds": 7}
+
+
+def test_no_samples_are_kept_in_the_tree() -> None:
+    kept = json.loads((steps.ROOT / documents.KEPT).read_text())
+    assert documents.without_samples(kept) == kept
 
 
 def test_what_is_kept_tells_the_machine_and_the_command_once() -> None:
     run = {"made": {"machine": {"processors": 2}}, "result": {"command": "bench", "machine": {}, "rows": [{"samples": [1], "mean": 1}]}}
     assert documents.kept(run) == {"made": {"machine": {"processors": 2}}, "result": {"rows": [{"mean": 1}]}}
+
+
+def test_the_circumstances_tell_huge_pages_and_load() -> None:
+    machine = steps.describe_machine()
+    assert machine["load"] >= 0
+    made = {"date": "2026-11-29", "command": "bench", "quick": False}
+    runs = {
+        step: {"made": {**made, "machine": {**machine, "huge_pages": "madvise", "load": load}}, "result": {}}
+        for step, load in (("space", 0.1), ("worst", 2.04))
+    }
+    told = documents.circumstances(runs)
+    assert "transparent huge pages: madvise; runnable tasks in the minute before a step: 0.1 to 2.0\n" in told
 
 
 def test_the_documents_show_the_figures_that_are_kept() -> None:

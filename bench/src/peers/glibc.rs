@@ -3,10 +3,7 @@
 use std::ffi::CStr;
 
 use crate::arena::Region;
-use crate::peer::{Memory, Peer, move_block};
-
-/// What malloc gives without being asked.
-const NATURAL_ALIGN: usize = 16;
+use crate::peer::{Memory, Peer, is_natural, move_block};
 
 pub struct Glibc;
 
@@ -31,7 +28,7 @@ impl Peer for Glibc {
     #[inline]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: neither has preconditions; the alignment is a power of two.
-        let block = unsafe { if align <= NATURAL_ALIGN { libc::malloc(size) } else { libc::memalign(align, size) } };
+        let block = unsafe { if is_natural(size, align) { libc::malloc(size) } else { libc::memalign(align, size) } };
         block.cast()
     }
 
@@ -43,7 +40,7 @@ impl Peer for Glibc {
 
     #[inline]
     unsafe fn reallocate(&mut self, block: *mut u8, size: usize, align: usize, new_size: usize) -> *mut u8 {
-        if align > NATURAL_ALIGN {
+        if !is_natural(new_size, align) {
             // SAFETY: passed on to the caller.
             return unsafe { move_block(self, block, size, align, new_size) };
         }

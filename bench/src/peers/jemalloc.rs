@@ -6,10 +6,7 @@ use std::ptr;
 use tikv_jemalloc_sys::{MALLOCX_ALIGN, mallctl, mallocx, rallocx, sdallocx};
 
 use crate::arena::Region;
-use crate::peer::{Memory, Peer};
-
-/// What jemalloc gives without being asked, to sizes that are as large.
-const NATURAL_ALIGN: usize = 8;
+use crate::peer::{Memory, Peer, is_natural};
 
 pub struct Jemalloc;
 
@@ -41,23 +38,23 @@ impl Peer for Jemalloc {
     #[inline]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: the size is not zero.
-        unsafe { mallocx(size, flags(align)) }.cast()
+        unsafe { mallocx(size, flags(size, align)) }.cast()
     }
 
     #[inline]
     unsafe fn deallocate(&mut self, block: *mut u8, size: usize, align: usize) {
-        // SAFETY: the block was allocated by jemalloc with this size and these flags.
-        unsafe { sdallocx(block.cast(), size, flags(align)) };
+        // SAFETY: the block was allocated by jemalloc, with this size and so with these flags.
+        unsafe { sdallocx(block.cast(), size, flags(size, align)) };
     }
 
     #[inline]
     unsafe fn reallocate(&mut self, block: *mut u8, _size: usize, align: usize, new_size: usize) -> *mut u8 {
-        // SAFETY: the block was allocated by jemalloc with these flags, and the size is not zero.
-        unsafe { rallocx(block.cast(), new_size, flags(align)) }.cast()
+        // SAFETY: the block was allocated by jemalloc and the size is not zero.
+        unsafe { rallocx(block.cast(), new_size, flags(new_size, align)) }.cast()
     }
 }
 
 #[inline]
-fn flags(align: usize) -> c_int {
-    if align <= NATURAL_ALIGN { 0 } else { MALLOCX_ALIGN(align) }
+fn flags(size: usize, align: usize) -> c_int {
+    if is_natural(size, align) { 0 } else { MALLOCX_ALIGN(align) }
 }

@@ -1,15 +1,12 @@
 //! mimalloc 3, twice: the process's heap, and a heap made for the purpose.
 
 use libmimalloc_sys::{
-    mi_free, mi_heap_destroy, mi_heap_malloc, mi_heap_malloc_aligned, mi_heap_new, mi_heap_realloc_aligned, mi_heap_t,
-    mi_malloc_aligned, mi_realloc_aligned, mi_version,
+    mi_free, mi_heap_destroy, mi_heap_malloc, mi_heap_malloc_aligned, mi_heap_new, mi_heap_realloc, mi_heap_realloc_aligned,
+    mi_heap_t, mi_malloc, mi_malloc_aligned, mi_realloc, mi_realloc_aligned, mi_version,
 };
 
 use crate::arena::Region;
-use crate::peer::{Memory, Peer};
-
-/// What mimalloc's functions without an alignment promise for sizes that are as large.
-const NATURAL_ALIGN: usize = 8;
+use crate::peer::{Memory, Peer, is_natural};
 
 pub struct Global;
 
@@ -32,8 +29,9 @@ impl Peer for Global {
 
     #[inline]
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
-        // SAFETY: it has no preconditions.
-        unsafe { mi_malloc_aligned(size, align) }.cast()
+        // SAFETY: neither has preconditions.
+        let block = unsafe { if is_natural(size, align) { mi_malloc(size) } else { mi_malloc_aligned(size, align) } };
+        block.cast()
     }
 
     #[inline]
@@ -45,7 +43,14 @@ impl Peer for Global {
     #[inline]
     unsafe fn reallocate(&mut self, block: *mut u8, _size: usize, align: usize, new_size: usize) -> *mut u8 {
         // SAFETY: the block was allocated by mimalloc.
-        unsafe { mi_realloc_aligned(block.cast(), new_size, align) }.cast()
+        let moved = unsafe {
+            if is_natural(new_size, align) {
+                mi_realloc(block.cast(), new_size)
+            } else {
+                mi_realloc_aligned(block.cast(), new_size, align)
+            }
+        };
+        moved.cast()
     }
 }
 
@@ -75,7 +80,7 @@ impl Peer for PrivateHeap {
     fn allocate(&mut self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: the heap is live.
         let block = unsafe {
-            if align <= NATURAL_ALIGN { mi_heap_malloc(self.0, size) } else { mi_heap_malloc_aligned(self.0, size, align) }
+            if is_natural(size, align) { mi_heap_malloc(self.0, size) } else { mi_heap_malloc_aligned(self.0, size, align) }
         };
         block.cast()
     }
@@ -89,7 +94,14 @@ impl Peer for PrivateHeap {
     #[inline]
     unsafe fn reallocate(&mut self, block: *mut u8, _size: usize, align: usize, new_size: usize) -> *mut u8 {
         // SAFETY: the block was allocated by this heap, which is live.
-        unsafe { mi_heap_realloc_aligned(self.0, block.cast(), new_size, align) }.cast()
+        let moved = unsafe {
+            if is_natural(new_size, align) {
+                mi_heap_realloc(self.0, block.cast(), new_size)
+            } else {
+                mi_heap_realloc_aligned(self.0, block.cast(), new_size, align)
+            }
+        };
+        moved.cast()
     }
 }
 
