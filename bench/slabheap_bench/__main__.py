@@ -62,11 +62,11 @@ def replay_traces(
     samples: Annotated[int, typer.Option(min=1, help="How often what is held is looked at.")] = 1000,
 ) -> None:
     """Replays recorded traces on slabheap and on the malloc of others."""
-    chosen = files or sorted((steps.ROOT / "tests" / "traces").glob("*.trace"))
+    chosen = files or recordings.recorded()
     peers = traces.allocators()
     progress = steps.counter(len(chosen) * len(peers) * (rounds + 1), "replay")
     rows = traces.replay_all(chosen, peers, rounds, samples, progress)
-    _write(output, {"rounds": rounds, "samples": samples, "huge_page_mode": traces.huge_page_mode(), "rows": rows})
+    _write(output, {"rounds": rounds, "samples": samples, "huge_page_mode": steps.huge_page_mode(), "rows": rows})
 
 
 @app.command()
@@ -83,7 +83,7 @@ def replay_on_peers(
     peers: Annotated[str, typer.Option(help="Peers, separated by commas. Default: all.")] = "",
 ) -> None:
     """Replays recorded traces with the peers of the Rust program."""
-    chosen = files or sorted((steps.ROOT / "tests" / "traces").glob("*.trace"))
+    chosen = files or recordings.recorded()
     _write(output, recordings.replay_all(steps.PROGRAM, chosen, rounds, peers))
 
 

@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import slabheap
+from slabheap_bench import steps
 
 #: The words of bench/src/recording.rs, by the number of an operation.
 _WORDS = ("allocate", "zeroed", "reallocate", "free")
+
+
+def recorded() -> list[Path]:
+    """The recorded traces of the tree."""
+    return sorted((steps.ROOT / "tests" / "traces").glob("*.trace"))
 
 
 def write_operations(trace: Path, output: Path) -> None:

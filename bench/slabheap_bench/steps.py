@@ -76,14 +76,14 @@ def describe_machine() -> dict[str, Any]:
         "rust": output("rustc", "--version"),
         "cxx": output("c++", "--version").partition("\n")[0],
         "valgrind": output("valgrind", "--version"),
-        "huge_pages": _huge_pages(),
+        "huge_pages": huge_page_mode(),
         "load": os.getloadavg()[0],
         "sources": {folder: _content(folder, output) for folder in ("core", "capi")},
     }
 
 
-def _huge_pages() -> str:
-    """Which memory the kernel maps in huge pages: the word in brackets; empty if it has none."""
+def huge_page_mode() -> str:
+    """Which memory the kernel maps in huge pages: "always", "madvise" (what asks for them) or "never"; empty if it has none."""
     try:
         found = re.search(r"\[(\w+)\]", Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text())
     except OSError:

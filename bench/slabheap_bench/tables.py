@@ -110,11 +110,11 @@ def traces(result: dict[str, Any]) -> list[Table]:
                 yield _trace_label(row), row["trace"], row[key] / 1e6
                 yield _trace_label(row), f"{row['trace']} / glibc's", row[key] / system[row["trace"]]
 
-    def sizes(key: str, label: Callable[[dict[str, Any]], str], chosen: Iterable[dict[str, Any]]) -> Iterable[tuple[str, str, float]]:
+    def sizes(key: str, named: Callable[[dict[str, Any]], str], chosen: Iterable[dict[str, Any]]) -> Iterable[tuple[str, str, float]]:
         for row in chosen:
             if key in row:
-                yield label(row), row["trace"], row[key] / MIB
-                yield label(row), f"{row['trace']} / best", row[key] / best[row["trace"]]
+                yield named(row), row["trace"], row[key] / MIB
+                yield named(row), f"{row['trace']} / best", row[key] / best[row["trace"]]
 
     medians = f"medians of {result['rounds']} rounds, and over glibc's. More is better."
     fast = f"Million operations a second in a fresh heap, {medians}"

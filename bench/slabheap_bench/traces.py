@@ -55,16 +55,6 @@ def version_of(allocator: str) -> str:
     return Path(allocator).name.partition(".so.")[2]
 
 
-def huge_page_mode() -> str:
-    """Which memory this machine's kernel maps in huge pages: "always", "madvise" (what asks for them) or "never"; empty if it has none."""
-    try:
-        words = Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
-    except OSError:
-        return ""
-    chosen = re.search(r"\[(\w+)\]", words)
-    return chosen[1] if chosen else ""
-
-
 def _settings_for_huge_pages(allocator: str) -> dict[str, str] | None:
     """What another allocator's environment must have, so that it asks for huge pages; None if it cannot."""
     return next((settings for name, settings in _ASKING.items() if name in Path(allocator).name), None)

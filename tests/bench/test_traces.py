@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import slabheap
-from slabheap_bench import traces
+from slabheap_bench import steps, traces
 
 
 def test_every_allocator_replays_every_trace(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_everyone_is_replayed_without_huge_pages_and_who_can_ask_for_them_with_t
 
 
 def test_the_kernels_mode_of_huge_pages_is_one_of_its_words() -> None:
-    assert traces.huge_page_mode() in ("always", "madvise", "never", "")
+    assert steps.huge_page_mode() in ("always", "madvise", "never", "")
 
 
 def test_the_system_and_both_presets_are_always_there_and_tell_their_versions() -> None:
