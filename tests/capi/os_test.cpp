@@ -29,6 +29,16 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
+/// A compact heap of 16 MiB. Long blocks come from above in it, short ones from below.
+Heap* mapped_compact_heap() {
+  HeapOptions options = heap_options_default();
+  options.preset = HEAP_PRESET_COMPACT;
+  options.bytes = 16 << 20;
+  Heap* heap = nullptr;
+  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+  return heap;
+}
+
 /// A heap that ends the process on an invalid free; for a child, which exits with 1 if there is none.
 Heap* aborting_heap() {
   HeapOptions options = heap_options_default();
@@ -144,11 +154,7 @@ TEST_CASE("trim gives free pages back to the OS, and live blocks keep their cont
 }
 
 TEST_CASE("trim gives back what was in use on both sides of pages that were never used, in every region, and no more") {
-  HeapOptions options = heap_options_default();
-  options.preset = HEAP_PRESET_COMPACT;
-  options.bytes = 16 << 20;
-  Heap* heap = nullptr;
-  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+  Heap* heap = mapped_compact_heap();
   REQUIRE(heap_add_memory(heap, nullptr, 16 << 20) == HEAP_STATUS_OK);
   // More than a region holds; long blocks come from above, short ones from below.
   std::vector<void*> blocks;
@@ -163,11 +169,7 @@ TEST_CASE("trim gives back what was in use on both sides of pages that were neve
 }
 
 TEST_CASE("trim gives back a free run that lies above everything that was never used, whole and once") {
-  HeapOptions options = heap_options_default();
-  options.preset = HEAP_PRESET_COMPACT;
-  options.bytes = 16 << 20;
-  Heap* heap = nullptr;
-  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+  Heap* heap = mapped_compact_heap();
   // Long blocks come from above: the second one lies between the first and what was never used.
   void* above = heap_allocate(heap, 3 << 20, 1);
   void* below = heap_allocate(heap, 1 << 20, 1);

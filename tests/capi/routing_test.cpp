@@ -8,9 +8,9 @@
 
 namespace {
 
-Heap* compact_heap(HeapFreedRuns freed_runs) {
+Heap* compact_heap(HeapFreedRuns freed_runs, std::size_t bytes = 1 << 20) {
   HeapOptions options = heap_options_default();
-  options.bytes = 1 << 20;
+  options.bytes = bytes;
   options.preset = HEAP_PRESET_COMPACT;
   options.freed_runs = freed_runs;
   Heap* heap = nullptr;
@@ -66,11 +66,7 @@ TEST_CASE("best fit compares eight free runs of a bin: of more, a longer one may
 }
 
 TEST_CASE("the longest run that a heap tells of is found, although many more are filed when it gives up those that it keeps") {
-  HeapOptions options = heap_options_default();
-  options.bytes = 2 << 20;
-  options.preset = HEAP_PRESET_COMPACT;
-  Heap* heap = nullptr;
-  REQUIRE(heap_new_with(&options, &heap) == HEAP_STATUS_OK);
+  Heap* heap = compact_heap(HEAP_FREED_RUNS_KEPT, 2 << 20);
   // Runs of 16 pages and one of 19, the last that is freed, apart from each other; the rest of the heap in use.
   std::vector<void*> freed;
   void* longest = nullptr;

@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "page_bench.hpp"
-#include "support/memory.hpp"
 
 using namespace slabheap;
 using slabheap::test::Bench;
+using slabheap::test::FarBench;
 
 namespace {
 
@@ -55,31 +55,22 @@ TEST_CASE("before a request fails, best fit looks for a run that happens to be a
 #if SIZE_MAX > 0xffffffff
 TEST_CASE("either layer: an alignment to which numbers and addresses are not congruent is refused before anything changes") {
   for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
-    // Of a region at an odd multiple of 2^35, or 2^26 pages, whose first page has the number 0. Only its metadata is memory.
-    const slabheap::test::Memory metadata{1 << 16};
-    alignas(std::max_align_t) std::byte layer[sizeof(BestFit)];
-    PageAllocator pages{9, kind, false, layer};
-    const Address start = Address{3} << 35;
-    const RegionPlan plan{start, 4, reinterpret_cast<Address>(metadata.start()), 32768};
-    REQUIRE(pages.add({start, 4 * 512}, plan, PageAllocator::first_need(0, 9, kind), false, 0) == Status::ok);
-    REQUIRE(pages.regions().first()->first == PageNumber{0});
-    const auto* bytes = static_cast<const unsigned char*>(metadata.start());
-    const std::vector<unsigned char> before(bytes, bytes + metadata.bytes());
-    CHECK(pages.take({1}, {1U << 27}) == no_page);
+    // Of a region at an odd multiple of 2^35, or 2^26 pages, whose first page has the number 0.
+    FarBench bench{kind};
+    REQUIRE(bench.add(Address{3} << 35) == PageNumber{0});
+    const auto* bytes = static_cast<const unsigned char*>(bench.metadata().start());
+    const std::vector<unsigned char> before(bytes, bytes + bench.metadata().bytes());
+    CHECK(bench.pages().take({1}, {1U << 27}) == no_page);
     CHECK(std::equal(before.begin(), before.end(), bytes));
     // Buddies are as long as they are aligned.
-    CHECK(pages.take({1}, {1U << 26}) == (kind == PageLayerKind::buddy ? no_page : PageNumber{0}));
+    CHECK(bench.pages().take({1}, {1U << 26}) == (kind == PageLayerKind::buddy ? no_page : PageNumber{0}));
   }
 }
 
 TEST_CASE("best fit: an alignment beyond what numbers are made congruent for is met where they happen to be") {
-  const slabheap::test::Memory metadata{1 << 16};
-  alignas(std::max_align_t) std::byte layer[sizeof(BestFit)];
-  PageAllocator pages{9, PageLayerKind::best_fit, false, layer};
-  const Address start = Address{4} << 35;
-  const RegionPlan plan{start, 4, reinterpret_cast<Address>(metadata.start()), 32768};
-  REQUIRE(pages.add({start, 4 * 512}, plan, PageAllocator::first_need(0, 9, PageLayerKind::best_fit), false, 0) == Status::ok);
-  CHECK(pages.take({1}, {1U << 29}) == no_page);
-  CHECK(pages.take({1}, {1U << 28}) == PageNumber{0});
+  FarBench bench{PageLayerKind::best_fit};
+  REQUIRE(bench.add(Address{4} << 35) == PageNumber{0});
+  CHECK(bench.pages().take({1}, {1U << 29}) == no_page);
+  CHECK(bench.pages().take({1}, {1U << 28}) == PageNumber{0});
 }
 #endif

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "slabheap/core/page_allocator.hpp"
@@ -70,6 +71,30 @@ class Bench {
   alignas(std::max_align_t) std::byte layer_[sizeof(BestFit)];
   PageAllocator pages_;
   PageNumber first_;
+};
+
+/// A page allocator over regions of four pages of 512 bytes, at any address: only their metadata is memory.
+class FarBench {
+ public:
+  explicit FarBench(PageLayerKind kind) : pages_{9, kind, false, layer_} {}
+
+  PageAllocator& pages() { return pages_; }
+  [[nodiscard]] const Memory& metadata() const { return metadata_; }
+  /// Adds one of at most two regions; the number of its first page.
+  PageNumber add(Address start) {
+    const std::uint32_t count = pages_.regions().count();
+    const MetadataNeed need = count == 0 ? PageAllocator::first_need(0, 9, pages_.kind()) : pages_.next_need();
+    const RegionPlan plan{start, 4, reinterpret_cast<Address>(metadata_.start()) + Address{count} * room, room};
+    REQUIRE(pages_.add({start, 4 * 512}, plan, need, false, 0) == Status::ok);
+    return pages_.regions().find(start)->first;
+  }
+
+ private:
+  static constexpr std::size_t room = 32768;
+
+  Memory metadata_{2 * room};
+  alignas(std::max_align_t) std::byte layer_[std::max(sizeof(Buddy), sizeof(BestFit))];
+  PageAllocator pages_;
 };
 
 }  // namespace slabheap::test

@@ -4,6 +4,7 @@
 
 using namespace slabheap;
 using slabheap::test::Bench;
+using slabheap::test::FarBench;
 
 TEST_CASE("buddy: pages that were never handed out are one run, and cut from below") {
   Bench bench{PageLayerKind::buddy, 23};
@@ -332,19 +333,10 @@ TEST_CASE("best fit: the longest run is that of the first eight of the last bin,
 TEST_CASE("either layer: a run grows to the last page of its region and no further, wherever the numbers of its pages are") {
   for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
     // Numbers are dealt in chunks of 2^26 pages: 32 GiB of such pages. One region ends where a chunk does, one begins there.
-    // Only their metadata is memory.
-    const slabheap::test::Memory metadata{1 << 16};
-    alignas(std::max_align_t) std::byte layer[sizeof(BestFit)];
-    PageAllocator pages{9, kind, false, layer};
+    FarBench bench{kind};
+    PageAllocator& pages = bench.pages();
     const Address boundary = Address{1} << 35;
-    const Address starts[] = {3 * boundary - 4 * 512, 5 * boundary};
-    PageNumber firsts[2];
-    for (int i = 0; i < 2; ++i) {
-      const MetadataNeed need = i == 0 ? PageAllocator::first_need(0, 9, kind) : pages.next_need();
-      const RegionPlan plan{starts[i], 4, reinterpret_cast<Address>(metadata.start()) + static_cast<Address>(i) * 32768, 32768};
-      REQUIRE(pages.add({starts[i], 4 * 512}, plan, need, false, 0) == Status::ok);
-      firsts[i] = pages.regions().find(starts[i])->first;
-    }
+    const PageNumber firsts[] = {bench.add(3 * boundary - 4 * 512), bench.add(5 * boundary)};
     REQUIRE(firsts[1] == firsts[0] + Pages{4});
     for (int i = 0; i < 2; ++i) REQUIRE(pages.take({4}, {1}) != no_page);
     for (int i = 0; i < 2; ++i) {
