@@ -52,6 +52,20 @@ TEST_CASE("before a request fails, best fit looks for a run that happens to be a
   CHECK(bench.take_thoroughly(4, 8) == -1);
 }
 
+TEST_CASE("before a request fails, best fit looks for an aligned run from the next length on, up to the longest") {
+  // Of two runs in a bin the second that is given comes first, and is the one that a quick search looks at.
+  Full lower;
+  lower.give(512, 4);
+  lower.give(1001, 4);
+  CHECK(lower.take(3, 512) == -1);
+  CHECK(lower.take_thoroughly(3, 512) == 512);
+  Full upper;
+  upper.give(2048, 1024);
+  upper.give(100, 1024);
+  CHECK(upper.take(900, 2048) == -1);
+  CHECK(upper.take_thoroughly(900, 2048) == 2048);
+}
+
 #if SIZE_MAX > 0xffffffff
 TEST_CASE("either layer: an alignment to which numbers and addresses are not congruent is refused before anything changes") {
   for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {

@@ -93,6 +93,26 @@ TEST_CASE("best fit: a list of more runs than there are is noticed") {
   for (std::uint64_t count = 0; count < 6; ++count) CHECK(bench.pages().holds(count) == (count == 3));
 }
 
+TEST_CASE("best fit: runs that are filed under the length of each other are noticed") {
+  Bench bench{PageLayerKind::best_fit, 64};
+  REQUIRE(bench.take(64) == 0);
+  // The lists are the first that best fit has, four of them for every doubling.
+  const auto list = [&](std::size_t index) { return bench.files() + index * sizeof(Regions::List); };
+  const auto swap = [&](std::size_t one, std::size_t other) {
+    std::swap_ranges(list(one), list(one + 1), list(other));
+    return bench.pages().holds(2);
+  };
+  bench.give(16, 4);
+  bench.give(32, 5);
+  CHECK_FALSE(swap(4, 5));
+  CHECK(swap(4, 5));
+  REQUIRE(bench.take(5) == 32);
+  bench.give(32, 8);
+  CHECK_FALSE(swap(4, 8));
+  CHECK(swap(4, 8));
+  CHECK(bench.picture() == "[16+4] [32+8]");
+}
+
 TEST_CASE("best fit: a free run whose last page says otherwise is noticed") {
   Bench bench{PageLayerKind::best_fit, 64};
   REQUIRE(bench.take(64) == 0);
