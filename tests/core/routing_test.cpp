@@ -1,11 +1,14 @@
 #include <sys/mman.h>
 
+#include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "core_heap.hpp"
 
 using namespace slabheap;
 using slabheap::test::CoreHeap;
+using slabheap::test::Memory;
 using slabheap::test::options;
 
 TEST_CASE("a request goes to the first slab that its size and its alignment fit") {
@@ -24,6 +27,21 @@ TEST_CASE("a size above 4096 goes to whole pages") {
   CHECK(heap->usable_size(4097, 1) == 8192);
   CHECK(heap->usable_size(8192, 64) == 8192);
   CHECK(heap->usable_size(8193, 64) == 12288);
+}
+
+TEST_CASE("a size above the largest class goes to whole pages, whatever stood in the memory before") {
+  std::size_t classes[40];
+  for (std::size_t i = 0; i < std::size(classes); ++i) classes[i] = 8 * (i + 1);
+  const Memory memory{1 << 16};
+  for (Options own = options(Preset::classic); own.class_count < std::size(classes);) {
+    own.classes = classes;
+    ++own.class_count;
+    std::memset(memory.start(), 1, memory.bytes());
+    const auto* heap = slabheap::Heap::create({reinterpret_cast<Address>(memory.start()), memory.bytes()}, own, false, 0).heap;
+    REQUIRE(heap != nullptr);
+    CHECK(heap->usable_size(8 * own.class_count, 1) == 8 * own.class_count);
+    CHECK(heap->usable_size(8 * own.class_count + 1, 1) == 4096);
+  }
 }
 
 TEST_CASE("an alignment above 4096 goes to whole pages, whatever the size") {
