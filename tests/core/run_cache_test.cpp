@@ -116,6 +116,21 @@ TEST_CASE("runs that are kept are given up before a request fails, and when a bl
   }
 }
 
+TEST_CASE("either layer: pages for which only kept runs together have room are there at once") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{64, keeping(preset)};
+    std::vector<void*> blocks;
+    for (int i = 0; i < 3; ++i) blocks.push_back(heap->allocate(8 * heap->regions().page_bytes(), 1));
+    for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+    REQUIRE(heap->pages().cache().has(8));
+    auto& pages = const_cast<PageAllocator&>(heap->pages());
+    const PageNumber head = pages.take({64}, {1});
+    CHECK(head == heap->regions().by_address(0).first);
+    if (head != no_page) pages.give({head, {64}});
+    CHECK(heap->validate());
+  }
+}
+
 TEST_CASE("a heap of which half is in use keeps no runs") {
   CoreHeap heap{64, keeping()};
   REQUIRE(heap->allocate(32 * page, 1) != nullptr);

@@ -230,3 +230,9 @@ TEST_CASE("validate notices a recent set that is none, or has no front") {
   recent = before;
   CHECK(heap->validate());
 }
+
+TEST_CASE("validate notices a search that was left thorough") {
+  CoreHeap heap{64};
+  CHECK_FALSE(const_cast<PageAllocator&>(heap->pages()).thoroughly([&] { return heap->validate(); }));
+  CHECK(heap->validate());
+}
