@@ -87,4 +87,17 @@ TEST_CASE("best fit: an alignment beyond what numbers are made congruent for is 
   CHECK(bench.pages().take({1}, {1U << 29}) == no_page);
   CHECK(bench.pages().take({1}, {1U << 28}) == PageNumber{0});
 }
+
+TEST_CASE("best fit: an alignment beyond what numbers are made congruent for is met if they happen to be in every region") {
+  constexpr Address chunk_bytes = Address{1} << 35;
+  FarBench congruent{PageLayerKind::best_fit};
+  REQUIRE(congruent.add(4 * chunk_bytes) == PageNumber{0});
+  REQUIRE(congruent.add(9 * chunk_bytes) == PageNumber{1U << 26});
+  CHECK(congruent.pages().thoroughly([&] { return congruent.pages().take({1}, {1U << 28}); }) == PageNumber{0});
+  FarBench other{PageLayerKind::best_fit};
+  REQUIRE(other.add(4 * chunk_bytes) == PageNumber{0});
+  REQUIRE(other.add(8 * chunk_bytes) == PageNumber{1U << 26});
+  CHECK(other.pages().thoroughly([&] { return other.pages().take({1}, {1U << 28}); }) == no_page);
+  CHECK(other.pages().take({1}, {1U << 26}) == PageNumber{1U << 26});
+}
 #endif
