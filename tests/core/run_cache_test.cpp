@@ -158,6 +158,21 @@ TEST_CASE("kept runs are left alone while half of the heap is free, and merged w
   }
 }
 
+TEST_CASE("a request that the current set serves, as blocks of it were freed, makes the heap give up nothing") {
+  CoreHeap heap{256, keeping()};
+  const std::vector<void*> five = keep_three_of_four(heap);
+  std::vector<void*> blocks{heap->allocate(64, 1)};
+  const std::size_t count = heap->regions().page(heap->slab(0).current()).block_count;
+  while (blocks.size() < count) blocks.push_back(heap->allocate(64, 1));
+  for (std::size_t i = 1; i < count; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  for (std::size_t i = 1; i < count; ++i) blocks[i] = heap->allocate(64, 1);
+  CHECK(heap->pages().cache().has(5));
+  REQUIRE(heap->allocate(128 * page, 1) != nullptr);  // half, now: no set is carved while the current one has a block
+  REQUIRE(heap->free(blocks[1]) == Status::ok);
+  CHECK(heap->allocate(64, 1) == blocks[1]);
+  CHECK(heap->pages().cache().has(5));
+}
+
 TEST_CASE("a kept run that is not what it says, or is not kept where it should be, is noticed") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{256, keeping(preset)};

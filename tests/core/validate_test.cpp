@@ -236,3 +236,16 @@ TEST_CASE("validate notices a search that was left thorough") {
   CHECK_FALSE(const_cast<PageAllocator&>(heap->pages()).thoroughly([&] { return heap->validate(); }));
   CHECK(heap->validate());
 }
+
+TEST_CASE("validate does not look at the descriptors of pages that were never handed out") {
+  constexpr std::size_t bytes = std::size_t{64} << 20;
+  void* const zeros = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  REQUIRE(zeros != MAP_FAILED);
+  slabheap::Heap* const heap = slabheap::Heap::create({reinterpret_cast<Address>(zeros), bytes}, {}, true, 0).heap;
+  REQUIRE(heap->allocate(5000, 1) != nullptr);
+  const Region& region = heap->regions().by_address(0);
+  const Address closed = round_down(reinterpret_cast<Address>(region.pages + region.page_count / 2), 65536);
+  REQUIRE(mprotect(reinterpret_cast<void*>(closed), 65536, PROT_NONE) == 0);
+  CHECK(heap->validate());
+  CHECK(munmap(zeros, bytes) == 0);
+}
