@@ -138,10 +138,20 @@ TEST_CASE("validate notices a page of any run that leads a free to a front, or o
 TEST_CASE("validate notices damage to the distances of a set's pages") {
   CoreHeap heap{8192};
   REQUIRE(heap->allocate(4096, 1) != nullptr);
-  for (std::uint32_t i = 0; i < 64; ++i) {
-    ++region_of(heap).head_distances[i];
-    CHECK_FALSE(heap->validate());
-    --region_of(heap).head_distances[i];
+  REQUIRE(heap->allocate(2048, 1) != nullptr);
+  const Region& region = region_of(heap);
+  for (const std::size_t index : {6U, 5U}) {  // the one at the first page of the region, and one behind it
+    const PageNumber set = heap->slab(index).current();
+    HeadDistance* distances = region.head_distances + (set - region.first).count;
+    const std::size_t pages = region.page(set).block_count * heap->slab(index).block_bytes() / 4096;
+    REQUIRE(pages > 8);
+    for (std::size_t i = 0; i < pages; ++i) {
+      ++distances[i];
+      CHECK_FALSE(heap->validate());
+      distances[i] = static_cast<HeadDistance>(i == 0 ? 0 : i - 1);
+      CHECK(heap->validate() == (i == 0));
+      distances[i] = static_cast<HeadDistance>(i);
+    }
   }
   CHECK(heap->validate());
 }
