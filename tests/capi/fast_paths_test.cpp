@@ -170,18 +170,22 @@ TEST_CASE("of regions by turns, the block that is freed is the one that was mean
 TEST_CASE("of a set that begins at any page, the block that is freed is the one that was meant") {
   for (const Call call : {Call::free, Call::deallocate}) {
     for (std::size_t pages_before = 1; pages_before <= 5; ++pages_before) {
-      HeapOptions options = heap_options_default();
-      options.pages = HEAP_PAGE_LAYER_BEST_FIT;
-      TestHeap heap{8 * mib, options};
-      // A set of one page, or a large block: cut from the lower end of the heap, like the set of eight pages behind it.
-      REQUIRE(heap_allocate(heap, pages_before == 1 ? 1 : pages_before * 4096, 1) != nullptr);
-      const std::vector<void*> blocks = allocate(heap, 64, 512);
-      std::vector<void*> live = live_blocks(heap);
-      REQUIRE(live.size() == 65);
-      for (void* block : blocks) {
-        REQUIRE(free_by(call, heap, block, 512) == HEAP_STATUS_OK);
-        live.erase(std::find(live.begin(), live.end(), block));
-        REQUIRE(live_blocks(heap) == live);
+      // All of the set, which is the recent one from the first free on; or all but a block, and another set is the recent one.
+      for (const std::size_t count : {std::size_t{64}, std::size_t{63}}) {
+        HeapOptions options = heap_options_default();
+        options.pages = HEAP_PAGE_LAYER_BEST_FIT;
+        TestHeap heap{8 * mib, options};
+        // A set of one page, or a large block: cut from the lower end of the heap, like the set of eight pages behind it.
+        REQUIRE(heap_allocate(heap, pages_before == 1 ? 1 : pages_before * 4096, 1) != nullptr);
+        const std::vector<void*> blocks = allocate(heap, count, 512);
+        REQUIRE(heap_allocate(heap, 1024, 1) != nullptr);
+        std::vector<void*> live = live_blocks(heap);
+        REQUIRE(live.size() == count + 2);
+        for (void* block : blocks) {
+          REQUIRE(free_by(call, heap, block, 512) == HEAP_STATUS_OK);
+          live.erase(std::find(live.begin(), live.end(), block));
+          REQUIRE(live_blocks(heap) == live);
+        }
       }
     }
   }
