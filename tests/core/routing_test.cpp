@@ -260,6 +260,19 @@ TEST_CASE("the presets have these size classes, pages and sets") {
   }
 }
 
+TEST_CASE("no set has more than 256 pages, though one more block would fill 257 of them") {
+  const std::size_t classes[] = {257 * 512 / 4};
+  Options own = options(Preset::classic, 512, 4);
+  own.classes = classes;
+  own.class_count = 1;
+  CoreHeap heap{256 * 257, own};
+  void* blocks[4];
+  for (void*& block : blocks) block = heap->allocate(classes[0], 1);
+  CHECK(heap->slab(0).set_count() == 2);
+  CHECK(heap->regions().page(heap->slab(0).current()).block_count == 3);
+  for (void* block : blocks) CHECK(heap->free(block) == Status::ok);
+}
+
 TEST_CASE("options and memory that only a caller of the core can get wrong are refused") {
   Options none;
   none.has_pages = true;

@@ -215,6 +215,7 @@ TEST_CASE("no more than three eighths of the heap are kept, and no run of more t
       return pages;
     };
     void* const longer = heap->allocate(65 * bytes, 1);
+    void* const last = heap->allocate(63 * bytes, 1);
     std::vector<void*> blocks;
     for (int i = 0; i < 30; ++i) blocks.push_back(heap->allocate(64 * bytes, 1));
     for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
@@ -223,6 +224,9 @@ TEST_CASE("no more than three eighths of the heap are kept, and no run of more t
     const std::size_t before = kept_pages();
     REQUIRE(heap->free(longer) == Status::ok);
     CHECK(kept_pages() == before);
+    REQUIRE(heap->free(last) == Status::ok);
+    CHECK(heap->pages().cache().has(63));  // another made room for it
+    CHECK(kept_pages() < before);
     CHECK(heap->validate());
   }
 }
