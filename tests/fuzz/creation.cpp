@@ -67,8 +67,8 @@ void read_memory(Stream& stream, HeapOptions& options) {
   }
 }
 
-/// Of more, a check of all that were handed out takes too long to be made after every step.
-constexpr std::size_t many_pages = 1 << 16;
+/// The pages of all checks of an input but the last: a check looks at every page that was ever handed out.
+constexpr std::uint64_t most_checked_pages = std::uint64_t{1} << 26;
 
 /// What a heap is given when memory runs out, and what came of it in the request that is being made.
 struct Helper {
@@ -77,6 +77,15 @@ struct Helper {
   std::size_t bytes = 0;
   std::size_t asked = 0;
   HeapStatus added = HEAP_STATUS_OUT_OF_MEMORY;
+  std::uint64_t pages_to_check = most_checked_pages;
+
+  /// Checks the heap, unless that would be of too many pages in all.
+  void check(const Heap* heap) {
+    const std::uint64_t pages = heap_total_bytes(heap) / page_bytes;
+    if (pages > pages_to_check) return;
+    pages_to_check -= pages;
+    CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  }
 };
 
 bool help(void* context, Heap* heap, std::size_t size, std::size_t align) {
@@ -84,7 +93,7 @@ bool help(void* context, Heap* heap, std::size_t size, std::size_t align) {
   ++helper.asked;
   CHECK(size == helper.bytes);
   CHECK(align == 1);
-  CHECK(heap_check(heap) == HEAP_STATUS_OK);
+  helper.check(heap);
   if (helper.shortage == Shortage::trims) (void)heap_trim(heap);
   if (helper.shortage != Shortage::adds_region) return helper.shortage == Shortage::trims;
   const std::size_t least = 2 * helper.page_bytes + most_metadata_of_a_page;
@@ -253,7 +262,7 @@ void use(Stream& stream, Heap* heap, const HeapOptions& options, Helper& helper)
       const std::size_t bytes = choice == 2 ? heap_stats(heap).largest_free_bytes : stream.size();
       if (void* block = allocate(heap, bytes, helper, regions)) blocks.push_back(block);
     }
-    if (heap_total_bytes(heap) <= many_pages * helper.page_bytes || choice % 16 == 0) CHECK(heap_check(heap) == HEAP_STATUS_OK);
+    helper.check(heap);
     CHECK(heap_stats(heap).region_count == regions.count());
   }
   for (void* block : blocks) CHECK(heap_free(heap, block) == HEAP_STATUS_OK);
