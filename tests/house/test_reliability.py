@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from tested import code_of, folders_of, name_of_tested  # noqa: E402
+
 RESULTS = json.loads((ROOT / "tests/reliability/results.json").read_text())
 
 
@@ -35,9 +39,36 @@ def test_a_result_is_of_a_commit_of_this_tree_and_of_what_was_tested_there(part:
     if shallow.stdout.strip() == "true":
         pytest.skip("a shallow clone does not have the commit")
     subprocess.run(["git", "merge-base", "--is-ancestor", result["commit"], "HEAD"], cwd=ROOT, check=True)
-    for folder, name in result["sources"].items():
-        named = subprocess.run(["git", "rev-parse", f"{result['commit']}:{folder}"], cwd=ROOT, capture_output=True, text=True, check=True)
-        assert named.stdout.startswith(name)
+    assert name_of_tested(part, result["commit"]) == result["tested"]
+
+
+def test_the_reader_of_traces_is_all_that_it_imports() -> None:
+    package = ROOT / "python/slabheap"
+    listed = [ROOT / name for name in folders_of("fuzz-traces")]
+    sources = [path for place in listed for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+    assert sources
+    for path in sources:
+        imported = re.findall(r"^\s*from slabheap\.([a-z]\w*)", path.read_text(), re.MULTILINE)
+        assert {name for name in imported if not {package / name, package / f"{name}.py"} & set(listed)} == set(), path
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "same"),
+    [
+        ("a.hpp", "// One.\nint a;  // One.\n", "int a;  // One.\n", True),
+        ("a.hpp", "/** One\n * and\n */\nint a;\n", "/** Two. */\n\nint a;\n", True),
+        ("a.hpp", "int a;  // One.\n", "int a;  // Two.\n", False),
+        ("a.hpp", "int a;\n", "int b;\n", False),
+        ("a.rs", "//! One.\n    /// One.\nfn a() {}\n", "fn a() {}\n", True),
+        ("a.rs", '#[doc = "One"]\nfn a() {}\n', '#[doc = "Two"]\nfn a() {}\n', False),
+        ("a.py", '"""One."""\ndef a() -> int:\n    """One."""\n    return 1\n', "def a() -> int:\n    # Two.\n    return 1\n", True),
+        ("a.py", "def a() -> int:\n    return 1\n", "def a() -> int:\n    return 2\n", False),
+        ("a.py", 'A = """One."""\n', 'A = """Two."""\n', False),
+        ("a.toml", "# One.\n", "# Two.\n", False),
+    ],
+)
+def test_what_is_tested_is_the_same_as_long_as_comments_differ(name: str, before: str, after: str, same: bool) -> None:
+    assert (code_of(name, before.encode()) == code_of(name, after.encode())) == same
 
 
 def test_every_survivor_has_a_reason() -> None:

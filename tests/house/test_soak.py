@@ -48,7 +48,7 @@ class Tree:
             (path / name).write_text(content)
         (path / "tools/soak.d/attack").chmod(0o755)
         (path / "build").mkdir()
-        for tool in ("soak", "reliability"):
+        for tool in ("soak", "reliability", "tested.py"):
             shutil.copy(ROOT / "tools" / tool, path / "tools" / tool)
         self.git("init", "--quiet")
         self.commit()

@@ -1,0 +1,91 @@
+"""What each part of the soak tests, and a name of that: the same as long as nothing but comments differs."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+#: What the reader of trace files, of any kind, consists of.
+_READER = (
+    "events.py",
+    "files.py",
+    "formats",
+    "information.py",
+    "markup.py",
+    "pages.py",
+    "summary.py",
+    "texts.py",
+    "trace.py",
+    "tracefile.py",
+)
+#: What a part tests, if it is not the heap and the C interface alone.
+_TESTED = {
+    "fuzz-traces": tuple(f"python/slabheap/{name}" for name in _READER),
+    "miri": ("rust",),
+    "python": ("core", "capi", "python"),
+    "rust": ("core", "capi", "rust"),
+}
+#: Lines that are comments of C, C++ or Rust, and empty ones.
+_COMMENT_LINES = re.compile(r"^[ \t]*(//[^\n]*|/\*.*?\*/[ \t]*)?\n", re.MULTILINE | re.DOTALL)
+_COMMENTED = {".c", ".cpp", ".h", ".hpp", ".rs"}
+
+
+def git(*arguments: str) -> str:
+    """What git prints."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def folders_of(part: str) -> tuple[str, ...]:
+    """The folders and files that a part tests."""
+    return _TESTED.get(part, ("core", "capi"))
+
+
+def _without_docstrings(text: str) -> str:
+    """A Python source as its syntax tree, which has no comments."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.dump(tree)
+
+
+def code_of(name: str, content: bytes) -> bytes:
+    """What a file has besides comments on lines of their own, and docstrings."""
+    suffix = Path(name).suffix
+    if suffix == ".py":
+        return _without_docstrings(content.decode()).encode()
+    if suffix in _COMMENTED:
+        return _COMMENT_LINES.sub("", content.decode()).encode()
+    return content
+
+
+def _files_at(commit: str, folders: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """The files in these folders as a commit has them."""
+    archive = subprocess.run(["git", "archive", commit, "--", *folders], cwd=ROOT, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        for member in files:
+            if member.isfile() and (file := files.extractfile(member)) is not None:
+                yield member.name, file.read()
+
+
+def _files_here(folders: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """The files in these folders as they stand in the tree."""
+    for name in git("ls-files", "--", *folders).splitlines():
+        if (ROOT / name).is_file() and not (ROOT / name).is_symlink():
+            yield name, (ROOT / name).read_bytes()
+
+
+def name_of_tested(part: str, commit: str | None = None) -> str:
+    """A name of the code that a part tests, at a commit or, unless one is given, in the tree."""
+    folders = folders_of(part)
+    name = hashlib.sha256()
+    for path, content in sorted(_files_here(folders) if commit is None else _files_at(commit, folders)):
+        name.update(f"{path}\n".encode() + code_of(path, content))
+    return name.hexdigest()[:16]
