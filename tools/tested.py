@@ -32,8 +32,8 @@ _TESTED = {
     "python": ("core", "capi", "python"),
     "rust": ("core", "capi", "rust"),
 }
-#: Lines that are comments of C, C++ or Rust, and empty ones.
-_COMMENT_LINES = re.compile(r"^[ \t]*(//[^\n]*|/\*.*?\*/[ \t]*)?\n", re.MULTILINE | re.DOTALL)
+#: Comments of C, C++ or Rust that have lines of their own, empty lines, and comments that are two spaces behind the code.
+_COMMENTS = re.compile(r"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)?\n|  //[^\n]*$", re.MULTILINE | re.DOTALL)
 _COMMENTED = {".c", ".cpp", ".h", ".hpp", ".rs"}
 
 
@@ -57,12 +57,14 @@ def _without_docstrings(text: str) -> str:
 
 
 def code_of(name: str, content: bytes) -> bytes:
-    """What a file has besides comments on lines of their own, and docstrings."""
+    """What a file has besides comments and docstrings; nothing, if it is prose."""
     suffix = Path(name).suffix
+    if suffix == ".md":
+        return b""
     if suffix == ".py":
         return _without_docstrings(content.decode()).encode()
     if suffix in _COMMENTED:
-        return _COMMENT_LINES.sub("", content.decode()).encode()
+        return _COMMENTS.sub("", content.decode()).encode()
     return content
 
 

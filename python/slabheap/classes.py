@@ -154,8 +154,8 @@ def optimise_classes(trace: Trace, count: int, *, weight: Weight = "peak", large
     """The size classes that round the requests of a trace up to the fewest bytes.
 
     Exact: among all lists of at most `count` classes, none above `largest`, that serve every request of the histogram, none takes fewer
-    bytes. A block is as aligned as its size is even, so a request is served by the least class that holds it and is a multiple of its
-    alignment.
+    bytes. A block is aligned to the largest power of two that divides its size, so a request is served by the least class that
+    holds it and is a multiple of its alignment.
 
     Cost: for requests of one alignment, as those of recorded programs nearly all are, `count` steps for each distinct size: a
     fraction of a second for all sizes up to 65,536. For a few of other alignments among them, a little more; where many alignments

@@ -37,21 +37,21 @@ class Heap(HeapBase):
 
     Threads: a heap is used under the interpreter's lock, so by one thread at a time.
 
-    Costs: constant for a block of a class; `check`, `trim`, `reset`, `blocks` and `runs` take time in proportion to the number of runs,
-    `blocks` also to that of live blocks. Every method but `close` raises ValueError if the heap is closed.
+    Costs: constant for a block of a class; `trim`, `reset`, `blocks` and `runs` take time in proportion to the number of runs, `blocks`
+    also to that of live blocks, `check` to that of pages. Every method but `close` raises ValueError if the heap is closed.
 
     Args:
         bytes: How much memory to manage, the heap's own metadata included.
         preset: "classic", seven classes of 64 to 4096 bytes in sets of 64 blocks over a buddy allocator of 4096-byte pages; or
-            "compact", for space: three to four classes a doubling from 16 to 4096 bytes, eight in a heap of 8 MiB or more, snug sets,
-            best fit over 1024-byte pages.
+            "compact", for space: 27 classes of 16 to 4096 bytes, 63 in a heap of 8 MiB or more, sets only as long as leaves little of
+            them unused, best fit over 1024-byte pages.
         classes: Block sizes in bytes, ascending, 8 to 65536, at most 128 of them.
         set_blocks: The blocks that a set aims at, 1 to 64; it has as many as fit into the pages that these need.
         page_bytes: Bytes of a page, a power of two, 512 to 65536.
         pages: The page layer, "buddy" or "best_fit".
         freed_runs: What becomes of a run of pages that is freed: "kept", while less than half of the heap is in use, runs of up to 64
-            pages wait for the next request of as many, which is faster; "merged", each is merged with its free neighbours at once, so
-            that no call takes more steps than another of its kind.
+            pages wait for the next request of as many, which is faster, but one call may have 512 of them to merge; "merged", each is
+            merged with its free neighbours at once.
         huge_pages: Whether memory that is mapped from the OS, now or by `add_memory`, is to be backed by huge pages, of 2 MiB on most
             systems: "system", as the OS does by itself; "wanted", so that memory is first used and addressed faster, while resident
             memory grows by huge pages; "unwanted", so that it grows by small ones. It is advice: an OS without them ignores it.
@@ -281,7 +281,7 @@ class Heap(HeapBase):
         return self._block_size(_target(block))
 
     def stats(self) -> Stats:
-        """Every figure at once. Cost: some steps for each size class.
+        """Every figure at once. Cost: some steps for each size class, and a look around each run that is kept, 512 at the most.
 
         Examples:
             >>> with Heap(1 << 20) as heap:
@@ -332,7 +332,7 @@ class Heap(HeapBase):
         return self._runs()
 
     def check(self) -> None:
-        """Walks all metadata and checks every invariant.
+        """Walks all metadata and checks every invariant. Cost: a look at each page that was ever handed out, and at each live block.
 
         Raises:
             Corrupt: One does not hold.
@@ -347,7 +347,8 @@ class Heap(HeapBase):
         """Gives sets that are kept back empty, and kept runs, to the page layer, and free mapped memory to the OS.
 
         Returns:
-            The bytes that went back to the OS.
+            The bytes that went back to the OS, a run counting with its whole length; of a heap `over` a buffer, those of the sets that
+            went to the page layer.
 
         Examples:
             >>> with Heap(1 << 20) as heap:

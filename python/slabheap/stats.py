@@ -24,7 +24,7 @@ class Stats:
     Attributes:
         total_bytes: All pages of all regions.
         used_bytes: Live blocks, each counted as what it holds, not as what was asked for.
-        available_bytes: `total_bytes` - `used_bytes`. One request for whole pages gets `largest_free_bytes` at the most.
+        available_bytes: `total_bytes` - `used_bytes`, wherever they lie.
         slab_total_bytes: Pages lent to slabs.
         slab_used_bytes: Live blocks of slabs.
         buddy_total_bytes: Pages that the page layer, buddy or best fit, has not lent to slabs.
@@ -33,11 +33,11 @@ class Stats:
         used_metadata_bytes: The part of it that belongs to pages handed out so far and to those passed over between them, or to the heap
             as a whole.
         peak_page_bytes: The most bytes of pages that were in use at once.
-        largest_free_bytes: The longest run of pages that one request can get; sets that are kept back empty and kept runs count as free.
-            With the buddy it is a power of two of pages, aligned to its length, and so may be shorter than the longest free run that
-            `Heap.runs` shows. A request at an alignment up to a page succeeds if its block would hold no more (`Heap.usable_size`).
-            Free blocks of sets may serve it even so. Best fit compares eight runs of a bin, by a quarter of a power of two: where more
-            are that long, this figure may pass over a longer one, which a request may still get.
+        largest_free_bytes: The longest run of pages that one request is sure to get: one at an alignment up to a page succeeds if its
+            block would hold no more (`Heap.usable_size`). Sets that are kept back empty and kept runs count as free. With the buddy it is
+            a power of two of pages, aligned to its length, and so may be shorter than the longest free run that `Heap.runs` shows. Best
+            fit files free runs by their length, four bins to a doubling, and compares eight of a bin at the most: of a bin that has more,
+            this figure may pass over a longer one. A larger request gets that one, perhaps, or a free block of a set.
         region_count: Regions.
         live_blocks: Blocks allocated and not freed.
         allocations: Blocks handed out so far.

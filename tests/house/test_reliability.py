@@ -57,13 +57,15 @@ def test_the_reader_of_traces_is_all_that_it_imports() -> None:
     [
         ("a.hpp", "// One.\nint a;  // One.\n", "int a;  // One.\n", True),
         ("a.hpp", "/** One\n * and\n */\nint a;\n", "/** Two. */\n\nint a;\n", True),
-        ("a.hpp", "int a;  // One.\n", "int a;  // Two.\n", False),
+        ("a.hpp", "int a;  // One.\n", "int a;  // Two.\n", True),
+        ("a.hpp", 'char* a = "http://one";\n', 'char* a = "http://two";\n', False),
         ("a.hpp", "int a;\n", "int b;\n", False),
         ("a.rs", "//! One.\n    /// One.\nfn a() {}\n", "fn a() {}\n", True),
         ("a.rs", '#[doc = "One"]\nfn a() {}\n', '#[doc = "Two"]\nfn a() {}\n', False),
         ("a.py", '"""One."""\ndef a() -> int:\n    """One."""\n    return 1\n', "def a() -> int:\n    # Two.\n    return 1\n", True),
         ("a.py", "def a() -> int:\n    return 1\n", "def a() -> int:\n    return 2\n", False),
         ("a.py", 'A = """One."""\n', 'A = """Two."""\n', False),
+        ("a.md", "One.\n", "Two.\n", True),
         ("a.toml", "# One.\n", "# Two.\n", False),
     ],
 )

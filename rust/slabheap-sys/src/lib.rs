@@ -86,8 +86,8 @@ pub mod known {
 pub enum HeapPreset {
     /// Seven classes of 64, 128, ... 4096 bytes in sets of 64 blocks, over a buddy allocator of 4096-byte pages.
     Classic = 0,
-    /// For space: three to four classes a doubling from 16 to 4096 bytes, eight in a heap that is made of 8 MiB or more; sets as short
-    /// as leave little unused, best fit, 1024-byte pages.
+    /// For space: 27 classes of 16 to 4096 bytes, 63 in a heap that is made of 8 MiB or more; sets only as long as leaves little of them
+    /// unused, best fit, 1024-byte pages.
     Compact = 1,
 }
 
@@ -119,12 +119,13 @@ pub enum HeapInvalidFree {
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeapFreedRuns {
-    /// While less than half of the heap is in use, runs of up to 64 pages are kept by their length for the next request of as many,
-    /// three eighths of the heap and 512 runs at the most. They are free to every figure and every walk, and are all merged at once
-    /// before a request fails, or when a run is cut that is not kept while more than half of the heap is in use: one call then takes
-    /// up to 512 merges more than any other.
+    /// While less than half of the heap is in use, runs of up to 64 pages, with the buddy those that are aligned to their length, are
+    /// kept by their length for the next request of as many: three eighths of the heap and 512 runs at the most. They are free to every
+    /// figure and every walk. All of them are merged, by one call that takes up to 512 merges more than others, before a request fails;
+    /// when, with more than half of the heap in use, a request finds no kept run of its length; when a block grows where it is into one
+    /// of them; and by heap_add_memory() and heap_trim().
     Kept = 0,
-    /// It is merged with its free neighbours at once: no call takes more steps than another of its kind.
+    /// It is merged with its free neighbours at once: no call finds kept runs to merge, but each that takes or gives a run cuts or merges.
     Merged = 1,
 }
 
@@ -170,9 +171,9 @@ pub struct HeapOptions {
     /// The page layer.
     pub pages: HeapPageLayer,
     /// `class_count` block sizes in bytes, ascending, each HEAP_MIN_BLOCK_BYTES to HEAP_MAX_BLOCK_BYTES; read, not kept. NULL: the
-    /// preset's. Blocks are as aligned as their size is even, up to a page: of 48 bytes, to 16. A table of a byte for each multiple, up to
-    /// the largest, of the largest power of two that divides them all is part of the metadata: 64 bytes for multiples of 64 up to 4096,
-    /// 64 KiB for odd sizes up to 65,535.
+    /// preset's. A block is aligned to the largest power of two that divides its size, up to a page: one of 48 bytes, to 16. A table of a
+    /// byte for each multiple, up to the largest, of the largest power of two that divides them all is part of the metadata: 64 bytes for
+    /// multiples of 64 up to 4096, 64 KiB for odd sizes up to 65,535.
     pub classes: *const usize,
     /// How many, at most HEAP_MAX_CLASSES.
     pub class_count: usize,
@@ -213,7 +214,7 @@ pub struct HeapStats {
     pub total_bytes: usize,
     /// The bytes of live blocks, each counted as what it holds, not as what was asked for.
     pub used_bytes: usize,
-    /// total_bytes - used_bytes. One request for whole pages gets `largest_free_bytes` at the most.
+    /// total_bytes - used_bytes, wherever they lie.
     pub available_bytes: usize,
     /// Pages lent to slabs, in bytes, whatever part of them holds blocks.
     pub slab_total_bytes: usize,
@@ -230,12 +231,12 @@ pub struct HeapStats {
     pub used_metadata_bytes: usize,
     /// The most bytes of pages that were in use at once, by slabs and large blocks together.
     pub peak_page_bytes: usize,
-    /// The longest run of pages that one request can get, in bytes; sets that are kept back empty and kept runs count as free. With the
-    /// buddy it is a power of two of pages, aligned to its length, and so may be shorter than the longest free run that
-    /// heap_visit_runs() shows: half of an empty heap of 1 MiB and its metadata. A request at an alignment up to a page
-    /// succeeds if its block would hold no more: heap_usable_size() says. Free blocks of sets may serve it even so. Best fit compares
-    /// eight runs of a bin, by a quarter of a power of two, so that it takes no longer the more there are: where more than eight are that
-    /// long, this figure may pass over a longer one, which a request may still get.
+    /// The longest run of pages that one request is sure to get, in bytes: one at an alignment up to a page succeeds if its block would
+    /// hold no more, as heap_usable_size() tells. Sets that are kept back empty and kept runs count as free. With the buddy it is a power
+    /// of two of pages, aligned to its length, and so may be shorter than the longest free run that heap_visit_runs() shows: half of an
+    /// empty heap of 1 MiB and its metadata. Best fit files free runs by their length, four bins to a doubling, and compares eight of a
+    /// bin at the most: of a bin that has more, this figure may pass over a longer one. A larger request gets that one, perhaps, or a
+    /// free block of a set.
     pub largest_free_bytes: usize,
     /// Regions.
     pub region_count: usize,
@@ -301,8 +302,8 @@ unsafe extern "C" {
     ///
     /// Returns the heap, or NULL: see heap_new_with() for the reasons.
     ///
-    /// Cost: proportional to the metadata, about 0.5 % of the memory, which has to be cleared; for mapped memory, to the number of classes
-    /// and the bytes of their routing table.
+    /// Cost: proportional to the metadata, about 0.5 % of the memory and more of a small one, which has to be cleared; for mapped memory, to
+    /// the number of classes and the bytes of their routing table.
     ///
     /// The caller's memory must stay until heap_destroy(); nothing else may use it but through blocks of this heap.
     pub fn heap_new(memory: *mut c_void, bytes: usize) -> *mut Heap;
@@ -333,7 +334,7 @@ unsafe extern "C" {
     /// HEAP_STATUS_TOO_SMALL, HEAP_STATUS_OVERLAP, HEAP_STATUS_TOO_MANY_REGIONS, HEAP_STATUS_OUT_OF_MEMORY or HEAP_STATUS_UNSUPPORTED (as
     /// heap_new_with()).
     ///
-    /// Cost and lifetime: as heap_new().
+    /// Cost and lifetime: as heap_new(); and up to 512 kept runs are merged.
     pub fn heap_add_memory(heap: *mut Heap, memory: *mut c_void, bytes: usize) -> HeapStatus;
 
     /// Allocates a block of at least `size` bytes at a multiple of `align`, a power of two. For 0 bytes, a distinct block of the smallest
@@ -355,7 +356,8 @@ unsafe extern "C" {
 
     /// Gives a block that was allocated with `size` and `align` a new size. It stays where it is if the new size has the same class, and, if
     /// both take whole pages, if it shrinks or the pages behind it are free; otherwise it moves, and its first bytes, as many as
-    /// both sizes have, move with it. A NULL block: like heap_allocate(heap, new_size, align).
+    /// both sizes have, move with it. A NULL block: like heap_allocate(heap, new_size, align). A `new_size` of 0 frees nothing: it is a
+    /// size like others, of the smallest class.
     ///
     /// Returns the block. NULL, and the old block is as it was, if there is no memory, if an argument is invalid, or if the old block is
     /// refused as heap_deallocate() would refuse it, which counts as a rejected free.
@@ -423,7 +425,8 @@ unsafe extern "C" {
     /// Returns HEAP_STATUS_OK, HEAP_STATUS_CORRUPT, or HEAP_STATUS_INVALID_ARGUMENT (NULL heap). After HEAP_STATUS_CORRUPT, nothing is
     /// promised of any other call.
     ///
-    /// Cost: proportional to the number of pages that were ever handed out. Needs about 5 KiB of stack.
+    /// Cost: a look at each page that was ever handed out, at each live block, and at each size class and its part of the routing table;
+    /// with the buddy, at a word for each 32 pages, too. Needs about 5 KiB of stack.
     pub fn heap_check(heap: *const Heap) -> HeapStatus;
 
     /// Gives the sets that are kept back empty, and kept runs, to the page layer, and free runs of pages to the OS if they were mapped from
@@ -431,9 +434,8 @@ unsafe extern "C" {
     /// used again. Live blocks stay as they are. What goes back of a huge page that is partly in use, the OS may hold until it is short of
     /// memory, or make resident anew by itself.
     ///
-    /// Returns the bytes that went back to the OS, of a free run all, though some of its pages may not have been touched since the last
-    /// trim; for a heap without mapped memory, those of the sets that went to the page layer. 0 for a
-    /// NULL heap.
+    /// Returns the bytes that went back to the OS; a run counts with its whole length, whether all of its pages were touched since the
+    /// last trim or not. For a heap without mapped memory: the bytes of the sets that went to the page layer. 0 for a NULL heap.
     ///
     /// Cost: proportional to the number of runs, and a call of the OS for each free run.
     pub fn heap_trim(heap: *mut Heap) -> usize;

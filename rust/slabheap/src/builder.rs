@@ -60,8 +60,8 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// The size classes: block sizes in bytes, ascending, 8 to 65536, at most 128 of them. Blocks are as aligned as their size is even,
-    /// up to a page: of 48 bytes, to 16.
+    /// The size classes: block sizes in bytes, ascending, 8 to 65536, at most 128 of them. A block is aligned to the largest power of
+    /// two that divides its size, up to a page: one of 48 bytes, to 16.
     pub const fn classes(mut self, classes: &'a [usize]) -> Self {
         self.classes = Some(classes);
         self
@@ -79,13 +79,14 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// What to do about invalid frees, beside counting them. [`InvalidFree::Abort`] needs the feature `os`.
+    /// What to do about invalid frees, beside counting them. [`InvalidFree::Abort`] says which and why by the feature `os`; without it,
+    /// it traps without a message.
     pub const fn invalid_free(mut self, invalid_free: InvalidFree) -> Self {
         self.invalid_free = invalid_free;
         self
     }
 
-    /// What becomes of freed runs of pages: kept a while for speed, or merged at once, so that no call takes longer than another.
+    /// What becomes of freed runs of pages: kept a while for speed, though one call may have 512 of them to merge, or merged at once.
     pub const fn freed_runs(mut self, freed_runs: FreedRuns) -> Self {
         self.freed_runs = freed_runs;
         self

@@ -22,7 +22,7 @@ use slabheap_sys as sys;
 /// `allocator-api2`; see [`soundness`](crate::soundness) for what keeps the two apart.
 ///
 /// A call costs what the function of the same purpose does in the C header: constant for a block of a class, in proportion to the number
-/// of runs for `check`, `trim`, `reset`, `blocks` and `runs`.
+/// of runs for `trim`, `reset`, `blocks` and `runs`, to that of pages for `check`.
 pub struct Heap {
     raw: Raw,
     /// Walks, and calls that change the heap, that go on through a `&Heap`.

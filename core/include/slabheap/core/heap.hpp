@@ -1,6 +1,6 @@
 // The heap: routes requests to the slabs and to large blocks, checks every free, and knows what it holds.
 //
-// Layout of the metadata at the head of the first region, in this order and without gaps that matter:
+// Layout of the heap's own part of the metadata, at either end of the first region, in this order and without gaps that matter:
 //
 //   Heap | SlabFront of no slab, and of each | Slab of each | routing table, a byte each granule | page layer | Region |
 //   descriptors

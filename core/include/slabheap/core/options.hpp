@@ -10,7 +10,7 @@ class Heap;
 
 enum class Preset : std::uint32_t {
   classic,  ///< seven classes of 64 to 4096 bytes, sets of 64 blocks, pages of 4096 bytes, buddy
-  compact,  ///< three or four classes a doubling, 16 to 4096 bytes, eight from 8 MiB up; snug sets, pages of 1024 bytes, best fit
+  compact,  ///< 27 classes of 16 to 4096 bytes, 63 from 8 MiB up; snug sets, pages of 1024 bytes, best fit
 };
 
 /// What the heap calls. Each may be null.
