@@ -25,11 +25,16 @@ _READER = (
     "trace.py",
     "tracefile.py",
 )
+#: What a `Heap` of Python consists of, beside the library.
+_PYTHON_HEAP = (
+    *(f"python/native/module/{name}.{end}" for name in ("heap_binding", "heap_choice", "heap_state", "rows") for end in ("cpp", "hpp")),
+    *(f"python/slabheap/{name}.py" for name in ("errors", "heap", "markup", "options", "pages", "stats", "texts")),
+)
 #: What a part tests, if it is not the heap and the C interface alone.
 _TESTED = {
     "fuzz-traces": tuple(f"python/slabheap/{name}" for name in _READER),
     "miri": ("rust",),
-    "python": ("core", "capi", "python"),
+    "python": ("core", "capi", *_PYTHON_HEAP),
     "rust": ("core", "capi", "rust"),
 }
 #: Comments of C, C++ or Rust that have lines of their own, empty lines, and comments that are two spaces behind the code.
