@@ -105,7 +105,9 @@ bool help(void* context, Heap* heap, std::size_t size, std::size_t align) {
 void read_later_options(Stream& stream, HeapOptions& options, Helper& helper) {
   const std::uint8_t last = stream.last();
   if (last < 192) return;
-  options.freed_runs = static_cast<HeapFreedRuns>((last >> 3 & 7) == 7 ? last : last & 1);
+  const unsigned choice = last >> 3 & 7;
+  options.freed_runs = static_cast<HeapFreedRuns>(choice == 7 ? last : last & 1);
+  options.huge_pages = static_cast<HeapHugePages>(choice == 7 ? 0 : choice == 6 ? last : choice % 3);
   helper.shortage = static_cast<Shortage>(last >> 1 & 3);
   if (helper.shortage == Shortage::unasked) return;
   options.out_of_memory = help;
@@ -160,8 +162,8 @@ HeapStatus expected_status(const Given& given) {
   const std::size_t page = options.page_bytes;
   const bool is_right = options.preset <= HEAP_PRESET_COMPACT && options.pages <= HEAP_PAGE_LAYER_BEST_FIT &&
                         options.invalid_free <= HEAP_INVALID_FREE_ABORT && options.freed_runs <= HEAP_FREED_RUNS_MERGED &&
-                        options.set_blocks <= 64 && (page == 0 || (std::has_single_bit(page) && page >= 512 && page <= 65536)) &&
-                        is_class_list(options);
+                        options.huge_pages <= HEAP_HUGE_PAGES_UNWANTED && options.set_blocks <= 64 &&
+                        (page == 0 || (std::has_single_bit(page) && page >= 512 && page <= 65536)) && is_class_list(options);
   return is_right ? HEAP_STATUS_OK : HEAP_STATUS_INVALID_ARGUMENT;
 }
 
