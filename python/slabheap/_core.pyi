@@ -107,7 +107,7 @@ def replay_on_heap(
     repeats: _Number,
     warm: bool,
     cost_windows: _Number,
-    progress: Callable[[int], None] | None,
+    progress: Callable[[int], None],
 ) -> dict[str, Any]: ...
 
 class Recording:

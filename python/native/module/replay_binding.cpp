@@ -64,8 +64,7 @@ replay::Progress progress_of(const py::object& callback) {
   return [callback = callback.ptr()](std::uint64_t done) {
     const py::gil_scoped_acquire lock;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    if (callback != Py_None) py::handle{callback}(done);
-    return true;
+    py::handle{callback}(done);
   };
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <new>
 
 namespace slabheap::record {
 namespace {
@@ -12,6 +13,11 @@ enum class Lookup : int { not_begun, under_way, done };
 
 std::atomic<Lookup> lookup{Lookup::not_begun};
 Real functions;
+
+/// In front of each early block.
+struct alignas(16) EarlyHead {
+  std::size_t bytes;
+};
 
 alignas(16) unsigned char early[32768];
 std::atomic<std::size_t> early_used{0};
@@ -43,8 +49,14 @@ const Real* real() {
 }
 
 void* early_memory(std::size_t bytes) {
-  const std::size_t start = early_used.fetch_add((bytes + 15) & ~std::size_t{15});
-  return bytes <= sizeof early && start <= sizeof early - bytes ? early + start : nullptr;
+  if (bytes > sizeof early) return nullptr;
+  const std::size_t taken = sizeof(EarlyHead) + ((bytes + 15) & ~std::size_t{15});
+  std::size_t start = early_used.load();
+  do {
+    if (sizeof early - start < taken) return nullptr;
+  } while (!early_used.compare_exchange_weak(start, start + taken));
+  auto* head = new (early + start) EarlyHead{bytes};
+  return head + 1;
 }
 
 bool is_early(const void* block) {
@@ -52,5 +64,7 @@ bool is_early(const void* block) {
   const auto start = reinterpret_cast<std::uintptr_t>(early);
   return address >= start && address < start + sizeof early;
 }
+
+std::size_t early_bytes(const void* block) { return (static_cast<const EarlyHead*>(block) - 1)->bytes; }
 
 }  // namespace slabheap::record

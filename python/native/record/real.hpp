@@ -22,5 +22,7 @@ struct Real {
 /// Zeroed memory of which nothing is ever taken back; null if there is no more.
 [[nodiscard]] void* early_memory(std::size_t bytes);
 [[nodiscard]] bool is_early(const void* block);
+/// How many bytes were asked for when this was allocated.
+[[nodiscard]] std::size_t early_bytes(const void* block);
 
 }  // namespace slabheap::record

@@ -2,6 +2,7 @@
 // records the call.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include "record/real.hpp"
 
 using slabheap::record::add;
+using slabheap::record::early_bytes;
 using slabheap::record::early_memory;
 using slabheap::record::is_early;
 using slabheap::record::next_sequence;
@@ -56,13 +58,13 @@ void free(void* block) {
 
 void* realloc(void* block, std::size_t size) {
   if (block == nullptr) return malloc(size);
-  const auto* functions = real();
-  if (functions == nullptr || is_early(block)) {
+  if (is_early(block)) {
     void* moved = malloc(size);
-    // How long the early block is nobody knows; what lies behind it is early memory too, and may be copied.
-    if (moved != nullptr && size != 0) std::memmove(moved, block, size < 1024 ? size : 1024);
+    if (moved != nullptr) std::memcpy(moved, block, std::min(size, early_bytes(block)));
     return moved;
   }
+  const auto* functions = real();
+  if (functions == nullptr) return nullptr;
   if (size == 0) {
     free(block);
     return nullptr;

@@ -122,7 +122,7 @@ class Measurement {
   std::size_t next_snapshot_ = 0;
 };
 
-/// The replays of a program, one after the other, each on a heap of its own, until progress ends them.
+/// The replays of a program, one after the other, each on a heap of its own.
 class Replays {
  public:
   Replays(const Program& program, const HeapReplayRequest& request, const Progress& progress)
@@ -146,7 +146,7 @@ class Replays {
           seconds.push_back(seconds_now() - start);
         },
         [](Heap*) {}, request_.is_warm);
-    if (is_wanted_) result.seconds.push_back(std::move(seconds));
+    result.seconds.push_back(std::move(seconds));
   }
 
   void measure_costs(HeapReplay& result) {
@@ -155,12 +155,9 @@ class Replays {
     once([&](Heap*, HeapAllocator& allocator, Slot* slots, std::uint64_t first,
              std::uint64_t count) { meter.replay(allocator, steps_.begin(), first, first + count, slots); },
          [](Heap*) {});
-    if (!is_wanted_) return;
     result.costs = std::move(windows);
     result.cost_clock = meter.cost_clock();
   }
-
-  [[nodiscard]] bool is_wanted() const { return is_wanted_; }
 
  private:
   template <typename Run, typename Finish>
@@ -174,19 +171,17 @@ class Replays {
       });
       free_live(allocator, slots.data(), slots.size());
     }
-    if (is_wanted_) {
-      pass([&](std::uint64_t first, std::uint64_t count) { run(heap.get(), allocator, slots.data(), first, count); });
-    }
+    pass([&](std::uint64_t first, std::uint64_t count) { run(heap.get(), allocator, slots.data(), first, count); });
     allocator.expect_none_refused();
     finish(heap.get());
   }
 
-  /// All steps, stretch by stretch, until progress ends them.
+  /// All steps, stretch by stretch.
   template <typename Run>
   void pass(Run run) {
-    is_wanted_ = steps_.in_stretches([&](std::uint64_t first, std::uint64_t count) {
+    steps_.in_stretches([&](std::uint64_t first, std::uint64_t count) {
       run(first, count);
-      return !progress_ || progress_(done_before_ + first + count);
+      progress_(done_before_ + first + count);
     });
     done_before_ += steps_.count();
   }
@@ -196,7 +191,6 @@ class Replays {
   const Progress& progress_;
   MappedSteps steps_;
   std::uint64_t done_before_ = 0;
-  bool is_wanted_ = true;
 };
 
 }  // namespace
@@ -205,8 +199,8 @@ HeapReplay replay_on_heap(const Program& program, const HeapReplayRequest& reque
   HeapReplay result;
   Replays replays{program, request, progress};
   replays.measure(result);
-  for (unsigned repeat = 0; repeat < request.repeats && replays.is_wanted(); ++repeat) replays.time(result);
-  if (request.cost_windows != 0 && replays.is_wanted()) replays.measure_costs(result);
+  for (unsigned repeat = 0; repeat < request.repeats; ++repeat) replays.time(result);
+  if (request.cost_windows != 0) replays.measure_costs(result);
   return result;
 }
 

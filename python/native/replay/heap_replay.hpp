@@ -18,8 +18,8 @@ struct HeapNotMade {
   std::size_t bytes;
 };
 
-/// Called now and then with the number of steps that are done; false ends the replay.
-using Progress = std::function<bool(std::uint64_t done)>;
+/// Called now and then with the number of steps that are done. What it throws ends the replay.
+using Progress = std::function<void(std::uint64_t done)>;
 
 /// The occupancy of a size class at a sample.
 struct Occupancy {
@@ -62,7 +62,7 @@ struct HeapReplayRequest {
 };
 
 /// Replays the program once measured, `repeats` times timed, and once with each call timed, each on a heap of its own. Throws
-/// HeapNotMade. Ended by `progress`, it returns what there is.
+/// HeapNotMade.
 [[nodiscard]] HeapReplay replay_on_heap(const Program& program, const HeapReplayRequest& request, const Progress& progress);
 
 }  // namespace slabheap::replay

@@ -103,9 +103,8 @@ void measure(const Task& task) {
 }
 
 void warm_up(const Task& task) {
-  (void)task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
+  task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
     (void)replay_steps(task.allocator, task.steps.begin() + first, task.steps.begin() + first + count, task.slots);
-    return true;
   });
   free_live(task.allocator, task.slots, task.slot_count);
 }
@@ -113,11 +112,10 @@ void warm_up(const Task& task) {
 void time(const Task& task) {
   auto* seconds = rows_of<double>(task.steps.stretches());
   HostAnswer answer{};
-  (void)task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
+  task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
     const double start = seconds_now();
     (void)replay_steps(task.allocator, task.steps.begin() + first, task.steps.begin() + first + count, task.slots);
     seconds[answer.rows++] = seconds_now() - start;
-    return true;
   });
   write_answer(answer, seconds);
 }
@@ -125,9 +123,8 @@ void time(const Task& task) {
 void measure_costs(const Task& task) {
   auto* windows = rows_of<CostWindow>(task.rows);
   CostMeter meter{windows, task.rows, task.steps.count()};
-  (void)task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
+  task.steps.in_stretches([&](std::uint64_t first, std::uint64_t count) {
     meter.replay(task.allocator, task.steps.begin(), first, first + count, task.slots);
-    return true;
   });
   HostAnswer answer{};
   answer.rows = task.rows;
