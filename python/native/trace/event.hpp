@@ -1,4 +1,4 @@
-// An event of a trace, as a row of a NumPy array. slabheap/trace.py has the same layout as a dtype; the module compares them.
+// An event of a trace, as a row of a NumPy array. slabheap/events.py has the same layout as a dtype; the module compares them.
 #pragma once
 
 #include <cstddef>
