@@ -221,8 +221,12 @@ class Output:
             # A name of its own: with something added to it, that of the file could be too long.
             self._beside = self._path.with_name(f".slabheap-{secrets.token_hex(8)}.new")
             self.file = self._beside.open("xb")
-            if self._path.exists():
-                os.fchmod(self.file.fileno(), stat.S_IMODE(self._path.stat().st_mode))
+            try:
+                if self._path.exists():
+                    os.fchmod(self.file.fileno(), stat.S_IMODE(self._path.stat().st_mode))
+            except BaseException:
+                self.discard()
+                raise
 
     def keep(self) -> None:
         """Closes the file and gives it its name."""

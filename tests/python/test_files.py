@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import resource
 import stat
 from collections.abc import Callable, Iterator
@@ -37,6 +39,19 @@ def test_a_file_that_is_new_has_the_mode_that_files_have_here(tmp_path: Path) ->
     output = Output(tmp_path / "a.trace")
     output.keep()
     assert (tmp_path / "a.trace").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_file_that_cannot_have_the_mode_of_the_one_that_was_there_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(_descriptor: int, _mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    path = tmp_path / "a.trace"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fchmod", refusing)
+    with pytest.raises(PermissionError) as raised:
+        Output(path)
+    assert raised.value.filename == str(path)
+    assert [(left.name, left.read_bytes()) for left in tmp_path.iterdir()] == [("a.trace", b"old")]
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "漢" * 83 + ".trace", "\udcff" * 255])
