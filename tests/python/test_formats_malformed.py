@@ -129,6 +129,8 @@ BAD_REP = {
     (5, b"a -1 100"): "line 5: neither",
     (5, b"a 0 -100"): "line 5: neither",
     (5, b"a 0 4294967296"): "line 5: a number is larger than 4294967295",
+    (5, b"a 0 " + b"9" * 5000): "line 5: a number is larger than 4294967295",
+    (5, b"a " + b"9" * 5000 + b" 1"): "line 5: a number is larger than 4294967295",
     (6, b"a 0 100"): "line 6: the id 0 is allocated twice",
     (6, b"a 3 100"): "line 6: the id 3 is not one of the 3 that the header speaks of",
     (6, b"f 1"): "line 6: the id 1 is not allocated",
@@ -150,6 +152,9 @@ def test_a_header_of_a_rep_file_has_four_numbers(tmp_path: Path) -> None:
     assert error_of(tmp_path, b"1\n2\nthree\n4\n", "rep") == "line 3: not a number of the header: b'three'"
     assert error_of(tmp_path, b"1\n2\n", "rep") == "line 3: the header is cut short"
     assert error_of(tmp_path, b"", "rep") == "line 1: the header is cut short"
+    many = b"9" * 5000
+    assert error_of(tmp_path, b"1\n" + many + b"\n1\n1\n", "rep") == f"line 2: not a number of the header: {many[:100]!r}"
+    assert error_of(tmp_path, b"1\n1\n" + many + b"\n1\n", "rep") == f"line 3: not a number of the header: {many[:100]!r}"
 
 
 TEXTS = ["sample.mtrace", "sample.ltrace", "nested.ltrace", "sample.heaptrack.raw"]
@@ -166,8 +171,9 @@ def test_a_text_that_ends_within_a_line_is_refused_there(name: str, tmp_path: Pa
         assert error_of(tmp_path, content[:length], source).startswith(f"line {line}: ")
 
 
-def test_a_text_without_lines_takes_no_memory(tmp_path: Path) -> None:
-    assert error_of(tmp_path, b"= Start\n" + b"x" * (3 << 20)) == "line 2: the line is longer than any"
+@pytest.mark.parametrize(("head", "format_"), [(b"= Start\n", "mtrace"), (b"1\n", "rep")])
+def test_a_text_without_lines_takes_no_memory(head: bytes, format_: str, tmp_path: Path) -> None:
+    assert error_of(tmp_path, head + b"x" * (3 << 20), format_) == "line 2: the line is longer than any"
 
 
 @pytest.mark.parametrize("name", [*TEXTS, "sample.rep", "sample.heaptrack.zst"])

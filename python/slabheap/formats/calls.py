@@ -28,6 +28,7 @@ __all__ = [
     "CallReader",
     "EventReader",
     "Numbers",
+    "decimal",
 ]
 
 #: The alignment of a block of malloc, in bytes, which logs of its calls do not tell.
@@ -38,6 +39,7 @@ MOST_BYTES = 1 << 62
 
 _BLOCK_BYTES = 1 << 17
 _MOST_LINE_BYTES = 1 << 20
+_MOST_NUMBER, _MOST_DIGITS = (1 << 64) - 1, 20
 
 # The operations as bare numbers: those of an enumeration take several times as long to compare and to store.
 ALLOCATE, ALLOCATE_ZEROED, REALLOCATE, FREE = map(int, Operation)
@@ -47,6 +49,17 @@ REALLOCATE_BEGINS = _core.reallocate_begins
 
 #: The fields of EVENT in their order, the block's address in place of its number.
 Call: TypeAlias = tuple[int, int, int, int, int, int, int]
+
+
+def decimal(digits: bytes) -> int | None:
+    """A number of 64 bits from its digits; None for what is none, or has more than 20 digits, however many those are.
+
+    Examples:
+        >>> decimal(b"640"), decimal(b"-1"), decimal(b"9" * 5000)
+        (640, None, None)
+    """
+    number = int(digits) if digits.isdigit() and len(digits) <= _MOST_DIGITS else None
+    return number if number is not None and number <= _MOST_NUMBER else None
 
 
 class EventReader(Protocol):
@@ -109,11 +122,14 @@ class CallReader(Closing):
         """Refuses a line of the file, counted from 1."""
         raise ValueError(f"{self.source.name}: line {line}: {what}")
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
+    def lines(self, *, may_lack_end: bool = False) -> Iterator[tuple[int, bytes]]:
         """The lines of the file with their numbers, from 1, without their ends.
 
+        Args:
+            may_lack_end: Whether the last line may have no end; else such a line may have been longer.
+
         Raises:
-            ValueError: The last one has no end, so it may have been longer; or one is longer than any.
+            ValueError: The last one has no end and needs it; or one is longer than any.
         """
         number, rest = 1, b""
         while block := self.source.file.read(_BLOCK_BYTES):
@@ -123,7 +139,9 @@ class CallReader(Closing):
             number += len(lines)
             if len(rest) > _MOST_LINE_BYTES:
                 self.fail(number, "the line is longer than any")
-        if rest:
+        if rest and may_lack_end:
+            yield number, rest
+        elif rest:
             self.fail(number, f"the line is cut short: {rest[:100]!r}")
 
     def numbered(self, calls: Events) -> Events:

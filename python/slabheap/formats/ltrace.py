@@ -28,6 +28,7 @@ from slabheap.formats.calls import (
     REALLOCATE_BEGINS,
     Call,
     CallReader,
+    decimal,
 )
 
 __all__ = ["LtraceReader", "is_ltrace"]
@@ -43,7 +44,6 @@ _RETURN = re.compile(rb"(.*)\) += (0x[0-9a-f]{1,16}|\d+|nil|NULL|\(nil\)|<void>)
 _OTHER = re.compile(rb"\+\+\+ .* \+\+\+|--- .* ---|<\.\.\. .* resumed>.*|.*\(.*(?: = .*| <unfinished \.\.\.>| <no return \.\.\.>)")
 _UNFINISHED = b" <unfinished ...>"
 _ADDRESS = re.compile(rb"0x[0-9a-f]{1,16}")
-_MOST_NUMBER, _MOST_DIGITS = (1 << 64) - 1, 20
 _PAGE_BYTES = 4096
 
 
@@ -212,10 +212,7 @@ def _given_up(call: _Begun) -> int | None:
 
 def _number(text: bytes) -> int | None:
     """A number as ltrace prints it; None for what is none."""
-    if text.isdigit():
-        number = int(text) if len(text) <= _MOST_DIGITS else _MOST_NUMBER + 1
-        return number if number <= _MOST_NUMBER else None
-    return int(text, 16) if _ADDRESS.fullmatch(text) else None
+    return int(text, 16) if _ADDRESS.fullmatch(text) else decimal(text)
 
 
 class _Clock:

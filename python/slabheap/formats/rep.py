@@ -24,7 +24,7 @@ import numpy as np
 
 from slabheap.events import Events, is_allocation
 from slabheap.files import Input, spooled
-from slabheap.formats.calls import ALLOCATE, ALLOCATE_ZEROED, FREE, MALLOC_ALIGN, REALLOCATE, Call, CallReader
+from slabheap.formats.calls import ALLOCATE, ALLOCATE_ZEROED, FREE, MALLOC_ALIGN, REALLOCATE, Call, CallReader, decimal
 from slabheap.formats.writing import FileWriter
 
 __all__ = ["RepReader", "RepWriter", "is_rep"]
@@ -54,20 +54,14 @@ class RepReader(CallReader):
         """The events as they are: `calls` has numbered their blocks already."""
         return calls
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """The lines that are not empty, with their numbers; people write such files, too, and may leave out the last line's end."""
-        return ((number, line) for number, line in enumerate(self.source.file, 1) if not line.isspace())
-
     def calls(self) -> Iterator[Call]:
         """The operations of the trace; ids become numbers of blocks."""
-        lines = self.lines()
-        header = [(number, line.strip()) for number, line in itertools.islice(lines, 4)]
-        for number, line in header:
-            if not line.isdigit():
-                self.fail(number, f"not a number of the header: {line[:100]!r}")
+        # People write such files, too: lines may be empty, and the last may lack its end.
+        lines = ((number, line) for number, line in self.lines(may_lack_end=True) if line.strip())
+        header = [self._header_number(number, line.strip()) for number, line in itertools.islice(lines, 4)]
         if len(header) < 4:
             self.fail(len(header) + 1, "the header is cut short")
-        ids, operations = int(header[1][1]), int(header[2][1])
+        _, ids, operations, _ = header
         live: dict[int, int] = {}
         blocks = done = 0
         number = 4
@@ -90,13 +84,17 @@ class RepReader(CallReader):
         if done != operations:
             self.fail(number, f"the trace ends after {done} operations, but the header speaks of {operations}")
 
+    def _header_number(self, number: int, line: bytes) -> int:
+        value = decimal(line)
+        return self.fail(number, f"not a number of the header: {line[:100]!r}") if value is None else value
+
     def _parsed(self, number: int, line: bytes) -> tuple[int, int, int]:
         fields = line.split()
         operation, count = _OPERATIONS.get(fields[0], (FREE, 0))
         if len(fields) != count or not all(map(bytes.isdigit, fields[1:])):
             self.fail(number, f"neither `a id size`, `r id size` nor `f id`: {line[:100].strip()!r}")
-        id_, size = int(fields[1]), int(fields[2]) if count == 3 else 0
-        if max(id_, size) > _MOST:
+        id_, size = decimal(fields[1]), decimal(fields[2]) if count == 3 else 0
+        if id_ is None or size is None or max(id_, size) > _MOST:
             self.fail(number, f"a number is larger than {_MOST}")
         return operation, id_, size
 
