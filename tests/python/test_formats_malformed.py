@@ -94,6 +94,8 @@ def test_a_bad_line_of_ltrace_is_named(line: bytes, tmp_path: Path) -> None:
 BAD_HEAPTRACK = [
     *(b"+", b"+ ", b"+ 64", b"+ 64 9", b"+ 64 9 10 11", b"+ 64 99 10", b"+ zz 9 10", b"+ -1 9 10", b"+ 64 9 -10"),
     *(b"+ 4000000000000001 9 10", b"+ 64 9 11112222333344445", b"- ", b"- x", b"- -5", b"- 11112222333344445", b"- 1 2"),
+    *(b"+ 40 -1 4a0", b"+ +40 9 4a0", b"+ 0x40 9 4a0", b"+ 4_0 9 4a0", b"+ 40 9 4a0 ", b"+ 40  9 4a0", b"- 4_0", b"- 0x40", b"-  40"),
+    *(b"c -1", b"c 1_0", b"c 11112222333344445", b"t 5 -1", b"m -1 /lib 5", b"m 4 /lib -5", b"m 4 /lib 5 0x0 1"),
     *(b"t 5", b"t 5 99", b"t x 1", b"m 4 /lib 5 6", b"m zz", b"x 3 four", b"q 1", b"c", b"c now", b"i 1 2", b"\xff\x00"),
 ]
 
@@ -107,12 +109,16 @@ def test_a_bad_line_of_heaptracks_raw_stream_is_named(line: bytes, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "line", [b"+ 1", b"- 0", b"a 20", b"a 20 9", b"s 9 main", b"s main", b"i 10 9 1", b"i 10 0 9", b"i", b"t 9 0", b"+ 1 2 3"]
+    "line",
+    [
+        *(b"+ 1", b"- 1", b"a 20", b"a 20 9", b"s 9 main", b"s main", b"i 10 9 1", b"i 10 0 9", b"i", b"t 9 0", b"+ 1 2 3"),
+        *(b"- -1", b"+ -1", b"+ 0_0", b"+ 0x0", b"a 20 -1", b"a -20 1", b"t -1 0", b"t 1 -1", b"i 10 -1 1", b"i 10 0 -1", b"i -10 0 1"),
+    ],
 )
 def test_a_bad_line_of_heaptracks_interpreted_stream_is_named(line: bytes, tmp_path: Path) -> None:
-    lines = [b"v 10400 3", b"s 4 main", b"i 10 0 1", b"t 1 0", b"a 20 1", line, b""]
+    lines = [b"v 10400 3", b"s 4 main", b"i 10 0 1", b"t 1 0", b"a 20 1", b"+ 0", line, b""]
     why = error_of(tmp_path, b"\n".join(lines))
-    assert why.startswith("line 6: not a line of heaptrack, or one that refers to what is not there")
+    assert why.startswith("line 7: not a line of heaptrack, or one that refers to what is not there")
 
 
 def test_a_version_of_heaptracks_files_that_is_not_known_is_refused(tmp_path: Path) -> None:

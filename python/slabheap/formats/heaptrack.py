@@ -35,9 +35,10 @@ from slabheap.formats.calls import ALLOCATE, FREE, MALLOC_ALIGN, MOST_BYTES, Cal
 __all__ = ["HeaptrackReader", "is_heaptrack"]
 
 _FIRST = re.compile(rb"v [0-9a-f]+ ([0-9a-f]+)\n")
+_NUMBER = re.compile(rb"[0-9a-f]{1,16}")
 _LAST_VERSION = 3
 _SIZED_STRINGS = 3  # from this version of the file on, a string stands behind its length
-_MOST_ADDRESS = (1 << 64) - 1
+_MOST_TIME = (1 << 64) - 1
 _PASSED_OVER = set(b"IRAS#")  # system, resident bytes, attachment, suppressions, comments
 
 
@@ -80,16 +81,14 @@ class HeaptrackReader(CallReader):
                 letter, rest = line[:2], line[2:]
                 if letter == b"+ ":
                     size, tag, address = self._raw_block(rest) if self._is_raw else self._block(rest)
-                    if not (0 <= size <= MOST_BYTES and 0 <= address <= _MOST_ADDRESS):
-                        raise ValueError("a number is out of range")
+                    if size > MOST_BYTES:
+                        raise ValueError("a request is larger than any")
                     yield time, address, size, MALLOC_ALIGN, 0, tag, ALLOCATE
                 elif letter == b"- ":
-                    address = int(rest, 16) if self._is_raw else self._live[int(rest, 16)].pop()
-                    if not 0 <= address <= _MOST_ADDRESS:
-                        raise ValueError("a number is out of range")
+                    address = _hexadecimal(rest) if self._is_raw else self._live[_hexadecimal(rest)].pop()
                     yield time, address, 0, 1, 0, 0, FREE
                 elif letter == b"c ":
-                    time = min(max(0, int(rest, 16) * 1_000_000), _MOST_ADDRESS)
+                    time = min(_hexadecimal(rest) * 1_000_000, _MOST_TIME)
                 elif line and line[0] not in _PASSED_OVER:
                     self._learn(letter, rest)
             except (ValueError, IndexError):
@@ -98,11 +97,11 @@ class HeaptrackReader(CallReader):
     def _raw_block(self, rest: bytes) -> tuple[int, int, int]:
         """Size, tag and address of a block of the raw stream."""
         size, place, address = rest.split(b" ")
-        return int(size, 16), self._tags[int(place, 16)], int(address, 16)
+        return _hexadecimal(size), self._tags[_hexadecimal(place)], _hexadecimal(address)
 
     def _block(self, rest: bytes) -> tuple[int, int, int]:
         """Size, tag and, in place of its address, number of a block of the interpreted stream."""
-        kind = int(rest, 16)
+        kind = _hexadecimal(rest)
         size, tag = self._kinds[kind]
         self._blocks += 1
         self._live[kind].append(self._blocks)
@@ -111,11 +110,11 @@ class HeaptrackReader(CallReader):
     def _learn(self, letter: bytes, rest: bytes) -> None:
         """Takes in a line about the program."""
         if letter == b"a ":
-            size, place = (int(field, 16) for field in rest.split(b" "))
+            size, place = map(_hexadecimal, rest.split(b" "))
             self._kinds.append((size, self._tags[place]))
             self._live.append([])
         elif letter == b"t ":
-            what, caller = (int(field, 16) for field in rest.split(b" "))
+            what, caller = map(_hexadecimal, rest.split(b" "))
             frames = [self._name_of(what)] if self._is_raw else self._frames[what]
             tag = self._tags[caller]
             for name in reversed(frames):
@@ -124,7 +123,7 @@ class HeaptrackReader(CallReader):
         elif letter == b"s ":
             self._strings.append(self._text(rest))
         elif letter == b"i ":
-            self._frames.append(self._frames_of([int(field, 16) for field in rest.split(b" ")]))
+            self._frames.append(self._frames_of(list(map(_hexadecimal, rest.split(b" ")))))
         elif letter == b"m ":
             self._add_module(rest)
         elif letter == b"X ":
@@ -139,7 +138,7 @@ class HeaptrackReader(CallReader):
         """A string, which in later versions stands behind its length."""
         if self._is_sized:
             length, _, field = field.partition(b" ")
-            if int(length, 16) != len(field):
+            if _hexadecimal(length) != len(field):
                 raise ValueError("the string has another length")
         return field.decode(errors="replace")
 
@@ -157,14 +156,15 @@ class HeaptrackReader(CallReader):
     def _add_module(self, rest: bytes) -> None:
         if self._is_sized:
             length, _, text = rest.partition(b" ")
-            name, fields = text[: int(length, 16)], text[int(length, 16) :].split()
+            name_bytes = _hexadecimal(length)
+            name, fields = text[:name_bytes], text[name_bytes:].split()
         else:
             name, *fields = rest.split(b" ")
         if name == b"-":  # all of them again
             self._modules.clear()
             return
         library = self._program if name == b"x" else name.decode(errors="replace")
-        base, *segments = (int(field, 16) for field in fields)
+        base, *segments = map(_hexadecimal, fields)
         self._bases[library] = base
         for start, length_of in zip(segments[::2], segments[1::2], strict=True):
             self._modules.append((base + start, base + start + length_of, library))
@@ -175,6 +175,13 @@ class HeaptrackReader(CallReader):
             if start <= address < end:
                 return f"{_base_name(library)}+{address - self._bases[library]:#x}"
         return f"{address:#x}"
+
+
+def _hexadecimal(digits: bytes) -> int:
+    """A number of 64 bits as heaptrack writes it. ValueError for all else that `int` would take: signs, underscores, 0x."""
+    if _NUMBER.fullmatch(digits) is None:
+        raise ValueError("not a number")
+    return int(digits, 16)
 
 
 def _base_name(library: str) -> str:
