@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from compiling import compiled
-from making_traces import ALLOCATE, FREE, REALLOCATE, ZEROED
+from making_traces import ALLOCATE, FREE, REALLOCATE, ZEROED, is_same
 from places import TRACES
 from slabheap import Trace, record
 from slabheap.formats import open_trace
@@ -158,6 +158,51 @@ def test_where_memrays_reader_crashes_the_capture_is_refused(capture: Path, tmp_
     (tmp_path / "memray.py").write_text(CRASHING_MEMRAY)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ValueError, match=r"capture\.bin: memray's reader ended by SIGSEGV"):
+        Trace.load(capture)
+
+
+NOISY_SITE = """
+import atexit, sys
+for stream in (sys.stdout, sys.stderr):
+    print("a line", file=stream)
+    print("half of one", end="", file=stream)
+    atexit.register(print, "Memray is done", file=stream)
+"""
+
+
+def test_what_the_users_python_prints_is_no_part_of_a_capture(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = Trace.load(capture)
+    (tmp_path / "sitecustomize.py").write_text(NOISY_SITE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    assert is_same(Trace.load(capture), trace)
+    (tmp_path / "cut.bin").write_bytes(capture.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"cut\.bin: record 0: memray refuses the capture: "):
+        Trace.load(tmp_path / "cut.bin")
+
+
+WORRIED_MEMRAY = """
+import enum, sys, types
+AllocatorType = enum.IntEnum("AllocatorType", ["MALLOC"])
+class FileReader:
+    metadata = types.SimpleNamespace(command_line="app.py it's", pid=1, has_native_traces=False)
+    def __init__(self, path): pass
+    def close(self): pass
+    def get_allocation_records(self):
+        print("Memray LEVEL: some record", file=sys.stderr)
+        return []
+"""
+
+
+@pytest.mark.parametrize("level", ["WARNING", "ERROR", "CRITICAL"])
+def test_a_capture_of_which_memray_passes_records_over_is_refused(
+    level: str, capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memray.py").write_text(WORRIED_MEMRAY.replace("LEVEL", level))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    if level == "WARNING":
+        assert Trace.load(capture).information.command == ["app.py", "it's"]  # memray joins them by spaces, and quotes none
+        return
+    with pytest.raises(ValueError, match=rf"capture\.bin: Memray {level}: some record"):
         Trace.load(capture)
 
 

@@ -5,13 +5,16 @@ unmapped is not. A free and the `realloc` of the same thread behind it are one r
 are not told.
 
 memray's reader runs in a process of its own, which sends what it reads as a trace through a pipe: on a file that is damaged it may crash.
+The pipe is not the process's standard output, and of its standard error only what it or memray marks as an error counts: the user's Python
+may print there what it likes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import shlex
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +32,9 @@ __all__ = ["MemrayReader", "is_memray", "main"]
 
 _MAGIC = b"memray\0"
 _PACKED = b"\x04\x22\x4d\x18"  # LZ4, which memray unpacks itself
+
+_REFUSAL = "slabheap refuses: "  # stands before what the process itself finds wrong
+_COMPLAINT = re.compile(rf"(?:{_REFUSAL}|(?=Memray (?:ERROR|CRITICAL): ))(.*)")
 
 _OPERATIONS = {
     "MALLOC": Operation.ALLOCATE,
@@ -67,16 +73,26 @@ class MemrayReader(Closing):
             if importlib.util.find_spec("memray") is None:
                 raise ValueError(f"{source.name}: a capture of memray, which memray has to read: pip install memray")
             self._errors = self._closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-            command = [sys.executable, "-c", f"from {__name__} import main; main()", str(source.path_on_disk())]
-            self._process = self._closing.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors))
-            self._closing.callback(self._process.kill)  # before it is waited for
-            assert self._process.stdout is not None
+            self._process = self._started(str(source.path_on_disk()))
             with self._refusals():
-                self._trace = TraceReader(Input(self._process.stdout))
+                self._trace = TraceReader(Input(self._pipe))
         except BaseException:
             self.close()
             raise
         self.information = self._trace.information
+
+    def _started(self, path: str) -> subprocess.Popen[bytes]:
+        """The process, which writes a trace into a pipe of which this is the other end."""
+        reading, writing = os.pipe()
+        try:
+            self._pipe = self._closing.enter_context(open(reading, "rb"))  # noqa: SIM115
+            command = [sys.executable, "-c", f"from {__name__} import main; main()", path, str(writing)]
+            options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": self._errors, "pass_fds": [writing]}
+            process = self._closing.enter_context(subprocess.Popen(command, **options))
+        finally:
+            os.close(writing)
+        self._closing.callback(process.kill)  # before it is waited for
+        return process
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -89,11 +105,14 @@ class MemrayReader(Closing):
             if self._process.wait() != 0 or self._complaints():
                 self._refuse()
 
-    def _complaints(self) -> list[str]:
-        """What memray's reader found wrong with records, which it then passes over."""
+    def _said(self) -> list[str]:
+        """The lines that the process has printed as errors, whoever in it has."""
         self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip().splitlines()
-        return [line for line in said if not line.startswith("Memray WARNING")]
+        return self._errors.read().decode(errors="replace").strip().splitlines()
+
+    def _complaints(self) -> list[str]:
+        """Why the process refuses the capture, or what memray found wrong with records, which it then passes over."""
+        return [found[1] for line in self._said() if (found := _COMPLAINT.search(line))]
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -104,11 +123,11 @@ class MemrayReader(Closing):
 
     def _refuse(self) -> NoReturn:
         """Says why there is no whole trace from the process."""
-        assert self._process.stdout is not None
-        self._process.stdout.close()  # it may have more to say
-        status, said = self._process.wait(), self._complaints()
-        why = f"memray's reader ended by {signal.Signals(-status).name}" if status < 0 else said[-1] if said else "memray refuses it"
-        raise ValueError(f"{self.source.name}: {why}") from None
+        self._pipe.close()  # it may have more to say
+        status = self._process.wait()
+        why = [*(self._said() if status else []), *self._complaints()]  # a line of a traceback only if there is nothing better
+        by_signal = f"memray's reader ended by {signal.Signals(-status).name}" if status < 0 else None
+        raise ValueError(f"{self.source.name}: {by_signal or (why[-1] if why else 'memray refuses it')}") from None
 
     def close(self) -> None:
         """Closes the capture."""
@@ -140,7 +159,7 @@ class _Capture(CallReader):
             _expect_whole(path)
             self._reader = memray.FileReader(path)
             known = self._reader.metadata
-        self.information.command = shlex.split(known.command_line)
+        self.information.command = known.command_line.split(" ")  # memray quotes nothing
         self.information.process = known.pid
         self._is_native = known.has_native_traces
         self._tags: dict[Any, int] = {}
@@ -202,10 +221,12 @@ class _Capture(CallReader):
 
 
 def main() -> None:
-    """Writes the capture whose path is the argument to standard output, as a trace."""
+    """Writes the capture whose path is the first argument into the pipe whose number is the second, as a trace."""
+    path, pipe = Path(sys.argv[1]), int(sys.argv[2])
     try:
-        with _Capture(Path(sys.argv[1])) as capture, TraceWriter("-", capture.information) as writer:
-            for events in capture:
-                writer.write(events)
+        with open(pipe, "w") as file, contextlib.redirect_stdout(file), _Capture(path) as capture:
+            with TraceWriter("-", capture.information) as writer:
+                for events in capture:
+                    writer.write(events)
     except ValueError as error:
-        sys.exit(str(error))
+        sys.exit(_REFUSAL + " ".join(str(error).split("\n")))
