@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from slabheap import _core
 
-__all__ = ["EVENT", "Events", "Operation", "as_events", "is_allocation", "renumber"]
+__all__ = ["EVENT", "MOST_BYTES", "Events", "Operation", "as_events", "expect_sizes", "is_allocation", "renumber"]
+
+#: No request is larger: sums of sizes stay far from wrapping around. Whatever compiles a trace for replay refuses it, too.
+MOST_BYTES = 1 << 62
 
 
 class Operation(enum.IntEnum):
@@ -56,6 +59,13 @@ def as_events(array: npt.ArrayLike) -> Events:
 def is_allocation(events: Events) -> npt.NDArray[np.bool_]:
     """Which of the events begin a block; shape (n,), bool."""
     return np.asarray(events["operation"] <= Operation.ALLOCATE_ZEROED)
+
+
+def expect_sizes(events: Events) -> None:
+    """Raises ValueError if an event asks for more bytes than any."""
+    sizes = events["size"][events["operation"] != Operation.FREE]
+    if sizes.size and sizes.max() > MOST_BYTES:
+        raise ValueError(f"a request of {sizes.max()} bytes is larger than any")
 
 
 def renumber(events: Events) -> Events:

@@ -45,6 +45,8 @@ class Summary:
             >>> from slabheap import EVENT
             >>> Summary().add(np.zeros(1, EVENT))
         """
+        if events.size == 0:
+            return
         begins = is_allocation(events)
         changes = self._live.advance(events, np.zeros(int(begins.sum()), np.int64))
         requested = self._requested + np.cumsum(changes.after - changes.before)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from slabheap.events import EVENT, Events, Operation, as_events, is_allocation
+from slabheap.events import EVENT, Events, Operation, as_events, expect_sizes, is_allocation
 from slabheap.files import Closing, Input, Keeping, Output
 from slabheap.information import MOST_NAME, Information, Site
 
@@ -84,6 +84,7 @@ def expect_writable(events: Events, blocks: int, time: int) -> None:
         raise ValueError("alignments must be powers of two")
     if times[0] < time or (times[1:] < times[:-1]).any():
         raise ValueError("times must not go back")
+    expect_sizes(events)
 
 
 def expect_site(tag: int, site: Site) -> None:
@@ -151,6 +152,7 @@ def _unpack_events(raw: bytes, blocks: int, time: int) -> Events:
     events["block"][~begins] = count_before[~begins] - ages
 
     events["size"][~frees] = columns.take("sizes", int((~frees).sum()))
+    expect_sizes(events)
     shifts = columns.take("alignments", int(begins.sum()))
     if shifts.size and shifts.max() > 31:
         raise ValueError(f"there is no alignment of 2^{shifts.max()}")
@@ -215,7 +217,7 @@ class TraceWriter(Keeping):
 
         Raises:
             ValueError: Blocks are not numbered in order of their allocation (see `renumber`), an event refers to one that is yet to
-                come, an operation or an alignment is none, times go back, or a site of `information` is none.
+                come, an operation or an alignment is none, a request is larger than any, times go back, or a site of `information` is none.
         """
         events = as_events(events)
         self._write_sites()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 
 from making_traces import ALLOCATE, FREE, REALLOCATE, ZEROED, event_arrays, events_of, random_trace, trace_of
 from slabheap import EVENT, Information, Operation, Trace
-from slabheap.events import Events
+from slabheap.events import MOST_BYTES, Events
+from slabheap.summary import Summary
 from slabheap.tracefile import CHUNK_EVENTS
 
 
@@ -148,6 +150,33 @@ def test_events_that_make_no_sense_are_named_when_they_are_compiled(events: Even
     for _ in range(2):
         with pytest.raises(ValueError, match=words):
             _ = trace.program
+
+
+def test_the_largest_request_is_the_same_to_all(tmp_path: Path) -> None:
+    for operation in (ALLOCATE, REALLOCATE):
+        largest = trace_of((ALLOCATE, 0, 5), (operation, int(operation == ALLOCATE), MOST_BYTES))
+        largest.save(tmp_path / "a.trace")
+        peak = MOST_BYTES + 5 * (operation == ALLOCATE)
+        for trace in (largest, Trace.load(tmp_path / "a.trace"), Trace.from_arrow(largest.to_arrow())):
+            assert trace.program.peak_requested_bytes == trace.summary()["peak_requested_bytes"] == peak
+        larger = Trace(largest.events.copy())
+        larger.events["size"][1] += 1
+        with pytest.raises(ValueError, match=f"event 1: block [01] has {MOST_BYTES + 1} bytes"):
+            _ = larger.program
+        with pytest.raises(ValueError, match=f"event 1: block [01] is larger than any: {MOST_BYTES} bytes are the most"):
+            larger.summary()
+        with pytest.raises(ValueError, match="is larger than any"):
+            Trace.from_arrow(larger.to_arrow())
+        for name in ("b.trace", "b.arrow", "b.chrome.json"):
+            with pytest.raises(ValueError, match="is larger than any"):
+                larger.save(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.trace"]
+
+
+def test_a_summary_of_no_events_says_so() -> None:
+    summary = Summary()
+    summary.add(np.zeros(0, EVENT))
+    assert summary.facts(Information()) == trace_of().summary()
 
 
 def model_of(events: Events) -> tuple[list[int], int, int]:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from making_traces import ALLOCATE, FREE, REALLOCATE, event_arrays, events_of, is_same, random_trace, trace_of
 from places import ROOT
 from slabheap import EVENT, Information, Trace
-from slabheap.events import Events
+from slabheap.events import MOST_BYTES, Events
 from slabheap.information import Site, SiteTable
 from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
 from writing_records import MAGIC, end, record, records_in, trace_file
@@ -132,6 +132,8 @@ def bad_events() -> dict[str, tuple[Events, str]]:
         "no alignment": (with_one(0, "align", 0), "alignments must be powers of two"),
         "operation": (with_one(3, "operation", 9), "there is no operation 9"),
         "time": (with_one(2, "time", 0), "times must not go back"),
+        "size": (with_one(1, "size", MOST_BYTES + 1), f"a request of {MOST_BYTES + 1} bytes is larger than any"),
+        "size of a reallocation": (with_one(2, "size", (1 << 64) - 1), f"a request of {(1 << 64) - 1} bytes is larger than any"),
     }
 
 

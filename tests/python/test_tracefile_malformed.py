@@ -261,6 +261,8 @@ BAD_COLUMNS: dict[str, tuple[bytes, str]] = {
     "age 2": (events_record(ages=column(2)), "an event refers to a block before its allocation"),
     "huge age": (events_record(ages=column((1 << 64) - 1, width=8)), "an event refers to a block before its allocation"),
     "free first": (events_record(operations=column(3, 0)), "an event refers to a block before its allocation"),
+    "size": (events_record(sizes=column((1 << 62) + 1, width=8)), "a request of 4611686018427387905 bytes is larger than any"),
+    "huge size": (events_record(sizes=column((1 << 64) - 1, width=8)), "a request of 18446744073709551615 bytes is larger than any"),
     "alignment": (events_record(alignments=column(32)), "there is no alignment of 2^32"),
     "huge alignment": (events_record(alignments=column(1 << 40, width=8)), f"there is no alignment of 2^{1 << 40}"),
     "thread": (events_record(threads=column(0, 1 << 32, width=8)), "the column of threads has a value beyond 2^32"),

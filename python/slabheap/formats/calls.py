@@ -21,7 +21,6 @@ __all__ = [
     "ALLOCATE_ZEROED",
     "FREE",
     "MALLOC_ALIGN",
-    "MOST_BYTES",
     "REALLOCATE",
     "REALLOCATE_BEGINS",
     "Call",
@@ -33,9 +32,6 @@ __all__ = [
 
 #: The alignment of a block of malloc, in bytes, which logs of its calls do not tell.
 MALLOC_ALIGN = 16
-
-#: No request is larger; replays refuse it, too.
-MOST_BYTES = 1 << 62
 
 _BLOCK_BYTES = 1 << 17
 _MOST_LINE_BYTES = 1 << 20

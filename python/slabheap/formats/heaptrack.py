@@ -29,8 +29,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from slabheap.events import MOST_BYTES
 from slabheap.files import Input
-from slabheap.formats.calls import ALLOCATE, FREE, MALLOC_ALIGN, MOST_BYTES, Call, CallReader
+from slabheap.formats.calls import ALLOCATE, FREE, MALLOC_ALIGN, Call, CallReader
 
 __all__ = ["HeaptrackReader", "is_heaptrack"]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from slabheap.events import Events, Operation, is_allocation
+from slabheap.events import MOST_BYTES, Events, Operation, is_allocation
 
 __all__ = ["Changes", "LiveBlocks"]
 
@@ -57,9 +57,11 @@ class LiveBlocks:
             keys: For each allocation among them, in order, a number to remember its block by; int64.
 
         Raises:
-            ValueError: An event refers to a block that is not live, or blocks are not numbered in order; the message names the event.
+            ValueError: An event refers to a block that is not live, or asks for too many bytes, or blocks are not numbered in order; the
+                message names the event.
         """
         begins, frees = is_allocation(events), events["operation"] == Operation.FREE
+        self._expect((events["size"] > MOST_BYTES) & ~frees, events, f"is larger than any: {MOST_BYTES} bytes are the most")
         blocks, after = events["block"].astype(np.int64), np.where(frees, 0, events["size"].astype(np.int64))
         old = self._numbers.size
         rows = self._append(events, begins, blocks, keys)

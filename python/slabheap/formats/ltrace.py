@@ -17,13 +17,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from slabheap.events import MOST_BYTES
 from slabheap.files import Input
 from slabheap.formats.calls import (
     ALLOCATE,
     ALLOCATE_ZEROED,
     FREE,
     MALLOC_ALIGN,
-    MOST_BYTES,
     REALLOCATE,
     REALLOCATE_BEGINS,
     Call,

@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from slabheap.events import Events, Operation
+from slabheap.events import MOST_BYTES, Events, Operation
 from slabheap.files import Closing, Input
-from slabheap.formats.calls import MALLOC_ALIGN, MOST_BYTES, REALLOCATE_BEGINS, Call, CallReader
+from slabheap.formats.calls import MALLOC_ALIGN, REALLOCATE_BEGINS, Call, CallReader
 from slabheap.tracefile import TraceReader, TraceWriter
 
 __all__ = ["MemrayReader", "is_memray", "main"]
@@ -85,7 +85,7 @@ class MemrayReader(Closing):
         """The process, which writes a trace into a pipe of which this is the other end."""
         reading, writing = os.pipe()
         try:
-            self._pipe = self._closing.enter_context(open(reading, "rb"))  # noqa: SIM115
+            self._pipe = self._closing.enter_context(os.fdopen(reading, "rb"))
             command = [sys.executable, "-c", f"from {__name__} import main; main()", path, str(writing)]
             options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": self._errors, "pass_fds": [writing]}
             process = self._closing.enter_context(subprocess.Popen(command, **options))
@@ -224,9 +224,11 @@ def main() -> None:
     """Writes the capture whose path is the first argument into the pipe whose number is the second, as a trace."""
     path, pipe = Path(sys.argv[1]), int(sys.argv[2])
     try:
-        with open(pipe, "w") as file, contextlib.redirect_stdout(file), _Capture(path) as capture:
-            with TraceWriter("-", capture.information) as writer:
-                for events in capture:
-                    writer.write(events)
+        with contextlib.ExitStack() as closing:
+            closing.enter_context(contextlib.redirect_stdout(closing.enter_context(os.fdopen(pipe, "w"))))
+            capture = closing.enter_context(_Capture(path))
+            writer = closing.enter_context(TraceWriter("-", capture.information))
+            for events in capture:
+                writer.write(events)
     except ValueError as error:
         sys.exit(_REFUSAL + " ".join(str(error).split("\n")))

@@ -16,8 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from slabheap.events import MOST_BYTES
 from slabheap.files import Input
-from slabheap.formats.calls import ALLOCATE, FREE, MALLOC_ALIGN, MOST_BYTES, REALLOCATE, REALLOCATE_BEGINS, Call, CallReader
+from slabheap.formats.calls import ALLOCATE, FREE, MALLOC_ALIGN, REALLOCATE, REALLOCATE_BEGINS, Call, CallReader
 
 __all__ = ["MtraceReader", "is_mtrace"]
 
