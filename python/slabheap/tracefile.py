@@ -6,6 +6,7 @@ largest, and compressed.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import struct
@@ -20,9 +21,9 @@ import zstandard
 
 from slabheap.events import EVENT, Events, Operation, as_events, expect_sizes, is_allocation
 from slabheap.files import Closing, Input, Keeping, Output
-from slabheap.information import MOST_NAME, Information, Site
+from slabheap.information import Information, expect_site, json_object
 
-__all__ = ["CHUNK_EVENTS", "MAGIC", "Information", "TraceReader", "TraceWriter", "expect_site", "expect_writable"]
+__all__ = ["CHUNK_EVENTS", "MAGIC", "Information", "TraceReader", "TraceWriter", "expect_writable"]
 
 MAGIC = b"slabheap trace 1\n"
 CHUNK_EVENTS = 1 << 16  # events of a record at the most
@@ -85,18 +86,6 @@ def expect_writable(events: Events, blocks: int, time: int) -> None:
     if times[0] < time or (times[1:] < times[:-1]).any():
         raise ValueError("times must not go back")
     expect_sizes(events)
-
-
-def expect_site(tag: int, site: Site) -> None:
-    """Raises ValueError if a site is none, or TypeError if its parts are of other types."""
-    if not 0 < tag < 1 << 32:
-        raise ValueError(f"a tag is from 1 to {(1 << 32) - 1}, not {tag}")
-    if type(site.name) is not str or type(site.caller) is not int:
-        raise TypeError("a site has a name and the tag of its caller")
-    if not 0 <= site.caller < tag:
-        raise ValueError(f"the site of tag {tag} has the caller {site.caller}, which is not smaller")
-    if len(site.name) > MOST_NAME:
-        raise ValueError(f"the name of tag {tag} has {len(site.name)} characters, and not at most {MOST_NAME}")
 
 
 class _Columns:
@@ -177,6 +166,7 @@ class TraceWriter(Keeping):
 
     Raises:
         OSError: The file cannot be written.
+        ValueError: `information` has a value that no reader would take, or is too long for a record. Also when it is closed.
     """
 
     def __init__(self, path: str | Path | Output, information: Information) -> None:
@@ -189,7 +179,7 @@ class TraceWriter(Keeping):
         self._sites = 0
         try:
             self._output.file.write(MAGIC)
-            self._write_json(_INFORMATION, {name: getattr(information, name) for name in _KNOWN_AT_START})
+            self._write_json(_INFORMATION, information.to_json(_KNOWN_AT_START))
         except BaseException:
             self.discard()
             raise
@@ -199,7 +189,10 @@ class TraceWriter(Keeping):
         self._output.file.write(_HEAD.pack(kind, len(stored), len(raw), zlib.crc32(raw)) + stored)
 
     def _write_json(self, kind: bytes, content: Mapping[Any, Any]) -> None:
-        self._write_record(kind, json.dumps(content).encode())
+        raw = json.dumps(content).encode()
+        if len(raw) > _MOST_RAW_BYTES:
+            raise ValueError(f"what is known about the trace takes {len(raw)} bytes, and a record has at most {_MOST_RAW_BYTES}")
+        self._write_record(kind, raw)
 
     def _write_sites(self) -> None:
         """Writes the sites that have become known."""
@@ -233,8 +226,7 @@ class TraceWriter(Keeping):
         """Writes the end of the trace, with what `information` says by now was lost, and gives the file its name."""
         try:
             self._write_sites()
-            end = {name: getattr(self._information, name) for name in _KNOWN_AT_END}
-            self._write_json(_END, {"events": self._events, **end})
+            self._write_json(_END, {"events": self._events, **self._information.to_json(_KNOWN_AT_END)})
         except BaseException:
             self.discard()
             raise
@@ -269,13 +261,21 @@ class TraceReader(Closing):
         try:
             if self._read_bytes(len(MAGIC)) != MAGIC:
                 self._fail(0, "not a slabheap trace: it does not begin as one")
-            self.information = self._read_information()
+            self._read_information()
         except BaseException:
             self.close()
             raise
 
     def _fail(self, offset: int, what: str) -> Any:
         raise ValueError(f"{self.source.name}: at offset {offset}: {what}")
+
+    @contextlib.contextmanager
+    def _refusals(self, offset: int) -> Iterator[None]:
+        """Lets what is wrong with the content of a record name the record."""
+        try:
+            yield
+        except ValueError as error:
+            self._fail(offset, str(error))
 
     def _read_bytes(self, count: int) -> bytes:
         content = self.source.file.read(count)
@@ -308,48 +308,31 @@ class TraceReader(Closing):
         return start, kind, raw
 
     def _read_json(self, start: int, raw: bytes) -> dict[str, Any]:
-        try:
-            content = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            self._fail(start, f"not JSON: {error}")
-        return content if isinstance(content, dict) else self._fail(start, "not an object of JSON")
+        with self._refusals(start):
+            return json_object(raw)
 
-    def _read_information(self) -> Information:
+    def _read_information(self) -> None:
         start, kind, raw = self._read_record()
         if kind != _INFORMATION:
             self._fail(start, "the first record must say where the trace comes from")
         content = self._read_json(start, raw)
-        known = Information()
-        for name in _KNOWN_AT_START:
-            value = content.get(name, getattr(known, name))
-            if type(value) is not type(getattr(known, name)):
-                self._fail(start, f"{name} is not of the type {Information.__annotations__[name]}")
-            setattr(known, name, value)
-        if not all(isinstance(argument, str) for argument in known.command):
-            self._fail(start, "command is not a list of strings")
-        return known
+        with self._refusals(start):
+            self.information.learn(content, _KNOWN_AT_START)
 
     def _read_sites(self, start: int, raw: bytes) -> None:
-        for tag, site in self._read_json(start, raw).items():
-            try:
-                name, caller = site
-                number = int(tag) if tag.isdecimal() else 0
-                expect_site(number, Site(name, caller))
-                if number in self.information.sites:
-                    raise ValueError(f"tag {number} is named twice")
-            except (TypeError, ValueError) as error:
-                self._fail(start, f"site {tag[:20]!r}: {error}")
-            self.information.sites[number] = Site(name, caller)
+        content = self._read_json(start, raw)
+        with self._refusals(start):
+            self.information.learn({"sites": content})
 
     def _finish(self, start: int, raw: bytes, events: int) -> None:
         content = self._read_json(start, raw)
         for name in ("events", *_KNOWN_AT_END):
-            if type(content.get(name)) is not int or content[name] < 0:
+            if name not in content:
                 self._fail(start, f"the end does not say how many {name} there are")
-        if content["events"] != events:
-            self._fail(start, f"the end speaks of {content['events']} events, but there are {events}")
-        for name in _KNOWN_AT_END:
-            setattr(self.information, name, content[name])
+        if content["events"] != events or type(content["events"]) is not int:
+            self._fail(start, f"the end speaks of {content['events']!r} events, but there are {events}")
+        with self._refusals(start):
+            self.information.learn(content, _KNOWN_AT_END)
         if self._read_bytes(1):
             self._fail(self._offset - 1, "there are bytes behind the end")
 
@@ -370,10 +353,8 @@ class TraceReader(Closing):
                 continue
             if kind != _EVENTS:
                 self._fail(start, "only the first record says where the trace comes from")
-            try:
+            with self._refusals(start):
                 chunk = _unpack_events(raw, blocks, time)
-            except ValueError as error:
-                self._fail(start, str(error))
             events += chunk.size
             blocks += int(is_allocation(chunk).sum())
             time = int(chunk["time"][-1])

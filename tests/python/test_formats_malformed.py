@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import gzip
+import json
 import random
 import re
 import zlib
@@ -14,8 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from making_traces import random_trace
+from making_traces import is_same, random_trace
 from places import TRACES
 from slabheap import Trace
 from slabheap.formats import FORMATS, open_trace
@@ -288,7 +291,24 @@ def test_a_bad_table_is_refused_and_so_is_its_file(name: str, source: str, tmp_p
     assert error_of(tmp_path, written(tmp_path, table, source)).startswith(f"in or behind row 0: {words}")
 
 
-@pytest.mark.parametrize("metadata", [b"{", b"[]", b'{"source": 5}', b'{"sites": {"x": ["a", 0]}}', b'{"sites": {"1": "a"}}', b"\xff"])
+BAD_METADATA = [
+    *(
+        b"{",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"source": 5}',
+        b'{"command": [1]}',
+        b'{"command": "a"}',
+        b'{"lost": -1}',
+        b'{"process": true}',
+    ),
+    *(b'{"sites": []}', b'{"sites": {"x": ["a", 0]}}', b'{"sites": {"1": "a"}}', b'{"sites": {"1_0": ["a", 0]}}'),
+    b'{"sites": {"1": ["a", 0], "01": ["b", 0]}}',
+]
+
+
+@pytest.mark.parametrize("metadata", BAD_METADATA)
 @pytest.mark.parametrize("source", TABLES)
 def test_bad_metadata_of_a_table_is_refused(metadata: bytes, source: str, tmp_path: Path) -> None:
     table = pa.table(GOOD_TABLE).replace_schema_metadata({b"slabheap": metadata})
@@ -296,6 +316,34 @@ def test_bad_metadata_of_a_table_is_refused(metadata: bytes, source: str, tmp_pa
     with pytest.raises(ValueError, match=words):
         Trace.from_arrow(table)
     assert error_of(tmp_path, written(tmp_path, table, source)).startswith(f"in or behind row 0: {words}")
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers(-2, 5) | st.floats() | st.text(max_size=3), st.lists, max_leaves=3)
+KNOWN = st.fixed_dictionaries(
+    {},
+    optional={name: JSON | st.integers(0, 1 << 70) for name in ("source", "process", "lost", "foreign", "implied_frees", "later")}
+    | {
+        "command": JSON | st.lists(st.text(max_size=5)),
+        "sites": JSON | st.dictionaries(st.sampled_from(["1", "2", "03", "x", "-1"]), st.tuples(st.text(max_size=5), st.integers(-1, 2))),
+    },
+)
+
+
+@given(known=KNOWN)
+@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("suffix", [".trace", ".arrow", ".parquet"])
+def test_whatever_is_known_about_a_table_that_is_read_is_written_and_read_again(
+    suffix: str, known: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    table = pa.table(GOOD_TABLE).replace_schema_metadata({b"slabheap": json.dumps(known).encode()})
+    try:
+        trace = Trace.from_arrow(table)
+    except ValueError:
+        return
+    path = tmp_path_factory.mktemp("known") / f"a{suffix}"
+    trace.save(path)
+    assert is_same(Trace.load(path), trace)
+    assert repr(trace)
 
 
 @pytest.mark.parametrize("source", TABLES)

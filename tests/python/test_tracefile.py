@@ -184,8 +184,16 @@ def test_files_that_are_not_there_are_an_os_error(tmp_path: Path) -> None:
 def test_what_is_known_must_be_text_and_numbers(tmp_path: Path) -> None:
     information = Information()
     information.command = [tmp_path]  # type: ignore[list-item]
-    with pytest.raises(TypeError, match="not JSON serializable"):
+    with pytest.raises(ValueError, match="command is not a list of strings"):
         TraceWriter(tmp_path / "a.trace", information)
+    with pytest.raises(ValueError, match=r"what is known about the trace takes \d+ bytes, and a record has at most \d+"):
+        Trace(events_of([]), Information(command=["x" * (3 << 20)])).save(tmp_path / "a.trace")
+    wrong: list[tuple[str, Any]] = [("lost", -1), ("foreign", 1.5), ("implied_frees", True), ("process", "71"), ("source", None)]
+    for name, value in wrong:
+        for file in ("a.trace", "a.arrow", "a.parquet"):
+            with pytest.raises(ValueError, match=f"{name} is not a "):
+                Trace(events_of([]), Information(**{name: value})).save(tmp_path / file)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_example_of_the_documented_format_is_a_trace(tmp_path: Path) -> None:

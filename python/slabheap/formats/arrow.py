@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -23,8 +22,8 @@ from slabheap import _core
 from slabheap.events import EVENT, Events, Operation, is_allocation
 from slabheap.files import Closing, Input
 from slabheap.formats.writing import FileWriter
-from slabheap.information import Information, Site
-from slabheap.tracefile import CHUNK_EVENTS, expect_site, expect_writable
+from slabheap.information import Information, json_object
+from slabheap.tracefile import CHUNK_EVENTS, expect_writable
 
 __all__ = ["ArrowReader", "ArrowWriter", "ParquetReader", "ParquetWriter", "table_of", "trace_of"]
 
@@ -45,23 +44,15 @@ def _batch_of(events: Events) -> pa.RecordBatch:
 
 
 def _metadata(information: Information) -> dict[bytes, bytes]:
-    return {_KEY: json.dumps(dataclasses.asdict(information) | {"sites": information.sites}).encode()}
+    return {_KEY: json.dumps(information.to_json()).encode()}
 
 
 def _information(metadata: Any) -> Information:
     """What metadata tell; tables of others may tell nothing."""
     known = Information()
     try:
-        content = json.loads((metadata or {}).get(_KEY, b"{}"))
-        for tag, (name, caller) in content.pop("sites", {}).items():
-            expect_site(int(tag), Site(name, caller))
-            known.sites[int(tag)] = Site(name, caller)
-        for field in dataclasses.fields(Information):
-            value = content.get(field.name, getattr(known, field.name))
-            if type(value) is not type(getattr(known, field.name)):
-                raise ValueError(f"{field.name} is not of the type {field.type}")
-            setattr(known, field.name, value)
-    except (AttributeError, TypeError, ValueError) as error:
+        known.learn(json_object((metadata or {}).get(_KEY, b"{}")))
+    except ValueError as error:
         raise ValueError(f"what the metadata tell about the trace makes no sense: {error}") from None
     return known
 
