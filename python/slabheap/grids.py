@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, SupportsIndex
 
 from slabheap.options import choice_of, count
-from slabheap.replaying import PRESETS, REPLAY_OPTIONS, region_count
+from slabheap.replaying import PRESETS, REPLAY_OPTIONS, expect_huge_pages, region_count
 from slabheap.results import allocator_label
 
 __all__ = ["AXES", "Point", "points_of"]
@@ -28,7 +28,7 @@ class Point:
 
     Attributes:
         allocator: "slabheap", "system", or the path of a library.
-        options: As for `replay`, without those that are None; empty for others than slabheap.
+        options: As for `replay`, without those that are None; for others than slabheap, `huge_pages` alone.
     """
 
     allocator: str
@@ -75,7 +75,9 @@ def _point(chosen: dict[str, Any]) -> Point:
     if allocator == "slabheap":
         _check(**options)
         return Point(allocator, options)
-    return Point(allocator if allocator == "system" else str(Path(allocator).resolve()), {})
+    options = {name: value for name, value in options.items() if name == "huge_pages"}
+    expect_huge_pages(allocator, **options)
+    return Point(allocator if allocator == "system" else str(Path(allocator).resolve()), options)
 
 
 def points_of(grid: Mapping[str, Iterable[Any]]) -> list[Point]:
@@ -84,7 +86,7 @@ def points_of(grid: Mapping[str, Iterable[Any]]) -> list[Point]:
     Args:
         grid: From an axis ("allocator", "bytes", "regions", "preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs",
             "huge_pages") to its values. The value None is what there is without the option. The allocators are those of `compare`; options
-            count for slabheap alone.
+            count for slabheap alone, but for "huge_pages".
 
     Returns:
         The points, in order.

@@ -36,6 +36,7 @@ REPLAY_OPTIONS = ("bytes", "regions", *OPTIONS)
 # The options of a replay on any allocator.
 _SHARED_OPTIONS = ("samples", "repeats", "warm", "costs")
 
+_HUGE_PAGES = "unwanted"  # unless given, on every allocator: what one has and another has not would be compared with the allocators
 _MOST_REGIONS = 64
 _COST_WINDOWS = 50
 
@@ -89,8 +90,9 @@ def replay(
         **options: For slabheap, those of `Heap`: `bytes`, `preset`, `classes`, `set_blocks`, `page_bytes`, `pages`, `freed_runs`,
             `huge_pages`. Unless given, `bytes` is the least power of two, from 16 MiB on, that is eight times the peak of the requested
             bytes or more. Also `regions`, 1 to 64: how many regions the bytes are divided among, 1 unless given. For others,
-            `huge_pages` alone: "unwanted", unless given, so that there are none; or "system", as the allocator asks and the system gives.
-            Allocators are told to ask by settings of their own, in the environment.
+            `huge_pages` alone. It is "unwanted" unless given, so that no allocator has any, whatever the mode of the system; or "system",
+            as the allocator asks (others are told to by settings of their own, in the environment) and the system gives; or "wanted",
+            which slabheap alone can be told.
 
     Returns:
         What it showed.
@@ -127,19 +129,15 @@ def replay(
     foreign = [*(name for name in options if name != "huge_pages"), *(["snapshot_events"] if snapshots else [])]
     if foreign:
         raise ValueError(f"the allocator {allocator!r} has no options, so not {', '.join(foreign)}")
-    host = Host(program, allocator, has_huge_pages=_may_have_huge_pages(allocator, **options))
+    expect_huge_pages(allocator, **options)
+    host = Host(program, allocator, has_huge_pages=options.get("huge_pages", _HUGE_PAGES) == "system")
     return _replay_in_host(host, samples, repeats, warm, windows, report, options)
 
 
-def _may_have_huge_pages(allocator: str, huge_pages: str = "unwanted") -> bool:
-    """What another allocator than slabheap is given.
-
-    Raises:
-        ValueError: It is neither "system" nor "unwanted".
-    """
+def expect_huge_pages(allocator: str, huge_pages: str = _HUGE_PAGES) -> None:
+    """Raises ValueError if another allocator than slabheap is to be given something else than none, or what it asks for."""
     if huge_pages not in ("system", "unwanted"):
         raise ValueError(f"for the allocator {allocator!r}, huge_pages must be one of 'system', 'unwanted', not {huge_pages!r}")
-    return huge_pages == "system"
 
 
 def compare(
@@ -155,7 +153,8 @@ def compare(
         trace: As for `replay`.
         allocators: As for `replay`; also "classic" and "compact" for slabheap with that preset.
         progress: As for `replay`, over all allocators.
-        **options: Those of `replay`; options of `Heap` are for slabheap alone.
+        **options: Those of `replay`; options of `Heap` are for slabheap alone, but for `huge_pages`, which is for every allocator: no
+            allocator has any unless it is given.
 
     Returns:
         The results, in the order of the allocators.
@@ -178,6 +177,10 @@ def compare(
     presets = [allocator for allocator in allocators if allocator in PRESETS]
     if presets and "preset" in options:
         raise ValueError(f"the allocator {presets[0]!r} is a preset by itself; leave out preset={options['preset']!r}, or name 'slabheap'")
+    everywhere = {name: options[name] for name in ("huge_pages",) if name in options}
+    for allocator in allocators:
+        if allocator not in (*PRESETS, "slabheap"):
+            expect_huge_pages(allocator, **everywhere)
     program = _program_of(trace)
     shared = {name: options.pop(name) for name in _SHARED_OPTIONS if name in options}
     results = []
@@ -190,7 +193,7 @@ def compare(
         if allocator in PRESETS:
             results.append(replay(program, progress=report, **shared, **options, preset=allocator))
         else:
-            own = options if allocator == "slabheap" else {}
+            own = options if allocator == "slabheap" else everywhere
             results.append(replay(program, allocator, progress=report, **shared, **own))
     return results
 
@@ -247,7 +250,7 @@ def _replay_on_heap(
     options: dict[str, Any],
 ) -> Result:
     _expect_options(options, REPLAY_OPTIONS)
-    given = dict(options)
+    given = {"huge_pages": _HUGE_PAGES, **options}
     heap_bytes, regions = given.pop("bytes", None), given.pop("regions", None)
     choice = choice_of(default_bytes(program) if heap_bytes is None else heap_bytes, **given)
     parts = 1 if regions is None else region_count(regions)

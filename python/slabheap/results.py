@@ -65,14 +65,16 @@ def allocator_label(allocator: str, options: dict[str, Any]) -> str:
         >>> allocator_label("/usr/lib/libjemalloc.so.2", {})
         'libjemalloc'
     """
+    chosen = [
+        f"{name}={','.join(map(str, value)) if name == 'classes' else value}"
+        for name, value in options.items()
+        if name not in ("preset", "bytes") and value is not None
+    ]
     if allocator == "slabheap":
-        chosen = [
-            f"{name}={','.join(map(str, value)) if name == 'classes' else value}"
-            for name, value in options.items()
-            if name not in ("preset", "bytes") and value is not None
-        ]
-        return " ".join([str(options.get("preset") or "classic"), *chosen])
-    return allocator if allocator == "system" else Path(allocator).name.split(".")[0]
+        name = str(options.get("preset") or "classic")
+    else:
+        name = allocator if allocator == "system" else Path(allocator).name.split(".")[0]
+    return " ".join([name, *chosen])
 
 
 def _ratios(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -325,8 +325,9 @@ def sweep(
             worker; on a cluster, it has to lie where every machine can read it under the same path. So does the folder for temporary
             files, if the trace is none that lies in a file.
         grid: From an axis ("allocator", "bytes", "regions", "preset", "classes", "set_blocks", "page_bytes", "pages", "freed_runs",
-            "huge_pages") to the values to try; None stands for what there is without the option. Options count for slabheap alone: other
-            allocators are one point each.
+            "huge_pages") to the values to try; None stands for what there is without the option. Options count for slabheap alone, but
+            for "huge_pages", which is for every allocator ("wanted" for slabheap alone, so not beside others): other allocators are one
+            point for each of its values.
         executor: Any `concurrent.futures.Executor`, such as that of a cluster: `dask.distributed.Client(...).get_executor()`. A pool of
             processes unless given.
         jobs: How many processes the pool has; as many as there are cores unless given.

@@ -282,6 +282,16 @@ def test_compare_takes_the_allocators_that_are_named(trace: Path) -> None:
     assert results[1]["options"] == {"preset": "compact", "bytes": 1 << 24}
 
 
+def test_huge_pages_are_chosen_for_all_that_are_compared(trace: Path) -> None:
+    results = told("compare", trace, "-a", "classic", "-a", "system", "--repeats", 0, "--huge-pages", "system")
+    assert [result["options"].get("huge_pages") for result in results] == ["system", "system"]
+    assert told("replay", trace, "-a", "system", "--repeats", 0, "--huge-pages", "system")["options"] == {"huge_pages": "system"}
+    words = "for the allocator 'system', huge_pages must be one of 'system', 'unwanted', not 'wanted'"
+    assert words in refusal("compare", trace, "--huge-pages", "wanted")
+    for command in ("replay", "compare", "report"):
+        assert "which slabheap alone can be. Unwanted unless given." in " ".join(said(command, "--help").replace("│", "").split())
+
+
 def test_compare_names_an_allocator_that_is_not_there_before_it_replays_on_the_others(trace: Path) -> None:
     words = "there is no allocator 'clasic': not classic, compact, slabheap or system, nor a library's path"
     assert words in refusal("compare", trace, "-a", "compact", "-a", "clasic")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from making_traces import random_trace
-from slabheap import Heap, replay, sweep
+from slabheap import Heap, compare, replay, sweep
 
 BYTES = 4 << 20
 
@@ -82,3 +82,17 @@ def test_a_replay_asks_for_every_region_and_counts_the_same() -> None:
 def test_a_sweep_has_a_column_for_it() -> None:
     frame = sweep(random_trace(5, 1000), {"huge_pages": [None, "wanted"]}, repeats=0, jobs=1)
     assert frame["huge_pages"].fillna("").tolist() == ["", "wanted"]
+
+
+@pytest.mark.parametrize(("options", "asked"), [({}, "nh"), ({"huge_pages": "system"}, ""), ({"huge_pages": "wanted"}, "hg")])
+def test_a_heap_that_is_replayed_on_has_none_unless_they_are_given_alone_or_compared(options: dict[str, Any], asked: str) -> None:
+    def length() -> int:
+        return sum(len(addresses) for addresses, what in mappings() if what == asked)
+
+    trace, seen = random_trace(5, 1000), []
+    for run in (lambda **given: compare(trace, ["classic"], **given), lambda **given: replay(trace, **given)):
+        before = length()
+        run(bytes=64 * BYTES, repeats=0, progress=lambda _done, _total: seen.append(length() - before), **options)  # noqa: B023
+    assert len(seen) >= 2
+    # Where nothing is asked, other parts of the process grow, too.
+    assert all(more >= 64 * BYTES for more in seen)

@@ -12,7 +12,7 @@ import pytest
 
 from compiling import compiled, library
 from making_traces import ALLOCATE, FREE, REALLOCATE, ZEROED, random_trace, trace_of
-from slabheap import Result, Trace, replay
+from slabheap import Result, Trace, compare, replay, sweep
 
 TRACE = random_trace(11, 3000)
 
@@ -217,8 +217,37 @@ def test_others_have_no_huge_pages_unless_they_are_left_to_them(tmp_path: Path) 
     assert replay(trace, path, repeats=0).failures == 1
     assert replay(trace, path, repeats=0, huge_pages="unwanted").failures == 1
     assert replay(trace, path, repeats=0, huge_pages="system").failures == 0
-    with pytest.raises(ValueError, match="for the allocator 'system', huge_pages must be one of 'system', 'unwanted', not 'wanted'"):
+    with pytest.raises(ValueError, match=ONLY_SLABHEAP):
         replay(TRACE, "system", huge_pages="wanted")
+
+
+#: What is said of huge pages that another allocator would have to be told to want.
+ONLY_SLABHEAP = "for the allocator 'system', huge_pages must be one of 'system', 'unwanted', not 'wanted'"
+
+
+@pytest.mark.parametrize(("options", "failures"), [({}, 1), ({"huge_pages": "unwanted"}, 1), ({"huge_pages": "system"}, 0)])
+def test_huge_pages_are_one_choice_for_all_that_are_compared(options: dict[str, Any], failures: int, tmp_path: Path) -> None:
+    path = str(library(tmp_path, "#include <sys/prctl.h>" + ASKING))
+    trace = trace_of((ALLOCATE, 0, 100), (FREE, 0))
+    ours, theirs = compare(trace, ["classic", path], repeats=0, **options)
+    assert (ours.options, theirs.options) == ({**options, "preset": "classic"}, options)
+    assert theirs.failures == failures
+    assert [result.label for result in (ours, theirs)] == [
+        " ".join([name, *(f"huge_pages={choice}" for choice in options.values())]) for name in ("classic", "library")
+    ]
+    frame = sweep(trace, {"allocator": ["classic", path], **{name: [choice] for name, choice in options.items()}}, repeats=0, jobs=1)
+    assert frame["failures"].tolist() == [0, failures]
+    assert frame["huge_pages"].dropna().tolist() == 2 * list(options.values())
+
+
+def test_huge_pages_that_slabheap_alone_can_be_told_to_want_are_refused_beside_others_before_anything_is_replayed() -> None:
+    told: list[int] = []
+    with pytest.raises(ValueError, match=ONLY_SLABHEAP):
+        compare(TRACE, ["classic", "system"], huge_pages="wanted", progress=lambda done, _total: told.append(done))
+    with pytest.raises(ValueError, match=ONLY_SLABHEAP):
+        sweep(TRACE, {"allocator": ["classic", "system"], "huge_pages": ["wanted"]}, progress=lambda done, _total: told.append(done))
+    assert told == []
+    assert [result.label for result in compare(TRACE, ["classic"], huge_pages="wanted", repeats=0)] == ["classic huge_pages=wanted"]
 
 
 def test_a_library_that_is_preloaded_into_this_process_is_not_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

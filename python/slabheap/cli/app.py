@@ -25,6 +25,8 @@ __all__ = [
     "Costs",
     "HeapBytes",
     "HeapOptions",
+    "HugePages",
+    "HugePagesName",
     "Json",
     "PresetName",
     "Repeats",
@@ -154,6 +156,14 @@ HeapBytes = Annotated[
     ),
 ]
 
+HugePages = Annotated[
+    HugePagesName | None,
+    typer.Option(
+        help="Huge pages of every allocator: unwanted, there are none; system, those that it asks for and the system gives; wanted, "
+        "it is told to ask, which slabheap alone can be. Unwanted unless given."
+    ),
+]
+
 
 def class_list(text: str) -> list[int]:
     """Block sizes as they are given on the command line.
@@ -185,9 +195,7 @@ _HEAP_OPTIONS: dict[str, Any] = {
     "freed_runs": Annotated[
         FreedRunsName | None, typer.Option(help="Whether freed runs are kept a while or merged at once; kept unless given.")
     ],
-    "huge_pages": Annotated[
-        HugePagesName | None, typer.Option(help="Whether the heap's memory is to be in huge pages; as the system does it unless given.")
-    ],
+    "huge_pages": HugePages,
 }
 
 

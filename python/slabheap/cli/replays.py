@@ -16,6 +16,8 @@ from slabheap.cli.app import (
     Costs,
     HeapBytes,
     HeapOptions,
+    HugePages,
+    HugePagesName,
     Json,
     Repeats,
     TracePath,
@@ -196,13 +198,21 @@ def replay(
             save(slabheap.plot.page_map(runs, f"Pages after event {event:,}, at the peak, {result.label}"), page_map)
 
 
-def compared(trace: Trace | Program, allocators: list[str] | None, heap_bytes: int | None, progress: Shown, **options: Any) -> list[Result]:
+def compared(
+    trace: Trace | Program,
+    allocators: list[str] | None,
+    heap_bytes: int | None,
+    progress: Shown,
+    huge_pages: HugePagesName | None = None,
+    **options: Any,
+) -> list[Result]:
     """The results of the allocators of a command, with a bar."""
     return compare_allocators(
         trace,
         allocators or ["classic", "compact", "system"],
         progress=lambda done, total: progress("replaying", done, total),
         **({} if heap_bytes is None else {"bytes": heap_bytes}),
+        **({} if huge_pages is None else {"huge_pages": huge_pages.value}),
         **options,
     )
 
@@ -212,6 +222,7 @@ def compare(
     trace: TracePath,
     allocators: Allocators = None,
     heap_bytes: HeapBytes = None,
+    huge_pages: HugePages = None,
     repeats: Repeats = 3,
     warm: Warm = False,
     costs: Costs = True,
@@ -231,7 +242,7 @@ def compare(
         _expect_file("--plot", picture, FIGURES)
         _expect_file("--timeline", timeline, FIGURES)
         program = read_program(trace, progress)
-        results = compared(program, allocators, heap_bytes, progress, repeats=repeats, warm=warm, costs=costs and repeats > 0)
+        results = compared(program, allocators, heap_bytes, progress, huge_pages, repeats=repeats, warm=warm, costs=costs and repeats > 0)
     if as_json:
         print_json([_result_json(result) for result in results])
     else:

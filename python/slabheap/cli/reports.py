@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import slabheap
-from slabheap.cli.app import Allocators, HeapBytes, Repeats, TracePath, app
+from slabheap.cli.app import Allocators, HeapBytes, HugePages, Repeats, TracePath, app
 from slabheap.cli.console import errors_end, print_note, shown_progress
 from slabheap.cli.drawing import expect_file
 from slabheap.cli.replays import compared
@@ -25,6 +25,7 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write; - for standard output.")],
     allocators: Allocators = None,
     heap_bytes: HeapBytes = None,
+    huge_pages: HugePages = None,
     repeats: Repeats = 3,
     frames: Annotated[int, typer.Option(help="Maps of the pages of each slabheap.", min=1)] = 8,
     title: Annotated[str, typer.Option(help="What to write above it; the program unless given.")] = "",
@@ -41,7 +42,7 @@ def report(
             expect_file(output, (".html", ".htm"))
         loaded = Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
         moments = slabheap.plot.moments(loaded, frames)
-        results = compared(loaded, allocators, heap_bytes, progress, repeats=repeats, snapshot_events=moments)
+        results = compared(loaded, allocators, heap_bytes, progress, huge_pages, repeats=repeats, snapshot_events=moments)
         page = slabheap.report(
             loaded,
             results,

@@ -125,7 +125,7 @@ def sweep(
     page_bytes: Annotated[list[str] | None, typer.Option(metavar="BYTES,...", help="Bytes of a page, as 1K,4K.")] = None,
     pages: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="buddy, best_fit.")] = None,
     freed_runs: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="kept, merged.")] = None,
-    huge_pages: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="system, wanted, unwanted.")] = None,
+    huge_pages: Annotated[list[str] | None, typer.Option(metavar="NAME,...", help="system, wanted, unwanted; of every allocator.")] = None,
     heap_bytes: Annotated[list[str] | None, typer.Option("--bytes", metavar="BYTES,...", help="Bytes of the heap, as 16M,64M.")] = None,
     regions: Annotated[list[str] | None, typer.Option(metavar="N,...", help="How many regions the bytes are divided among.")] = None,
     repeats: Annotated[int, typer.Option(help="Timed replays of each point; 0 leaves times out.", min=0)] = 1,
