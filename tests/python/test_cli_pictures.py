@@ -157,9 +157,15 @@ def test_a_report_is_written_with_the_command_that_made_it(trace: Path, tmp_path
 
 
 def test_a_report_goes_through_a_pipe(trace: Path) -> None:
-    text = said("report", trace, "-o", "-", "-a", "classic", "--repeats", "0", "--frames", "2")
+    text = said("report", trace, "-o", "-", "-a", "classic", "--huge-pages", "system", "--repeats", "0", "--frames", "2")
     assert text.startswith("<!DOCTYPE html>")
-    assert "not timed" in text or ">-<" in text
+    assert Page(text).rows[1][:3] == ["classic huge_pages=system", "-", "-"]  # neither a speed nor a range of it
+
+
+def test_a_report_is_utf_8_whatever_the_letters_of_the_terminal(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    text = said("report", trace, "-o", "-", "-a", "classic", "--repeats", "0", "--frames", "1", "--title", "größer")
+    assert "<h1>größer</h1>" in text
 
 
 def test_a_report_into_nowhere_is_refused_before_anything_is_replayed(trace: Path, tmp_path: Path) -> None:

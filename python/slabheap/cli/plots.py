@@ -59,11 +59,6 @@ Clock = Annotated[ClockName, typer.Option(help="What time is counted in: events 
 Columns = Annotated[int | None, typer.Option(help="Pages in a row of a map; chosen to suit unless given.", min=1)]
 
 
-def _expect_figure(output: Path) -> None:
-    if str(output) != "-":
-        expect_file(output, FIGURES)
-
-
 def _themed(theme: ThemeName) -> AbstractContextManager[None]:
     return slabheap.plot.theme("dark" if theme is ThemeName.DARK else "light")
 
@@ -107,7 +102,7 @@ def timeline(
     slabheap plot timeline app.trace -a classic -a compact -a system --clock seconds -o time.svg
     """
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         results = _compared(trace, allocators, heap_bytes, 0)
         _draw(output, theme, lambda: slabheap.plot.timeline(results, title, clock=clock.value))
 
@@ -127,7 +122,7 @@ def comparison(
     slabheap plot comparison app.trace -a classic -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --repeats 5 -o bars.png
     """
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         results = _compared(trace, allocators, heap_bytes, repeats)
         _draw(output, theme, lambda: slabheap.plot.comparison(results, title or f"{trace.name}: {results[0].events:,} events"))
 
@@ -161,7 +156,7 @@ def figures(
     from slabheap.plot.merit import check_figures  # which loads matplotlib
 
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         if names:
             check_figures(names)
         is_timed = any(name.endswith("_ns") for name in names or ())
@@ -183,7 +178,7 @@ def costs(
     slabheap plot costs app.trace -a classic -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 -o costs.png
     """
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         results = _compared(trace, allocators, heap_bytes, 0, costs=True)
         _draw(output, theme, lambda: slabheap.plot.call_costs(results, title))
 
@@ -207,7 +202,7 @@ def page_map(
     slabheap plot pages app.trace --event 1000000 --columns 256 -o pages.png
     """
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         with shown_progress() as progress:
             result = _replayed(trace, None, progress, event, **options)
         if not result.snapshots:
@@ -234,7 +229,7 @@ def strip(
     slabheap plot strip app.trace --frames 12 -o strip.png
     """
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         with shown_progress() as progress:
             result = _replayed(trace, frames, progress, **options)
         _draw(output, theme, lambda: slabheap.plot.page_strip(result, title, columns))
@@ -294,7 +289,7 @@ def class_occupancy(
     slabheap plot classes app.trace --classes 16,32,48,64,128,256,512 -o classes.png
     """
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         with shown_progress() as progress:
             result = _replayed(trace, None, progress, **options)
         _draw(output, theme, lambda: slabheap.plot.class_occupancy(result, title))
@@ -317,7 +312,7 @@ def lifetimes(
     slabheap plot lifetimes app.trace --classes 64,128,256,512,1024,2048,4096 -o sizes.png
     """
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         lines = class_list(classes) if classes else []
         with shown_progress() as progress:
             loaded = Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
@@ -347,6 +342,6 @@ def sweep(
     from slabheap.sweeping import frame_at  # which loads pandas
 
     with errors_end():
-        _expect_figure(output)
+        expect_file(output, FIGURES)
         rows = frame_at(frame)
         _draw(output, theme, lambda: slabheap.plot.sweep_map(rows, x, y, value, title))

@@ -36,22 +36,18 @@ def report(
 
     slabheap report app.trace -a compact -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --repeats 5 -o report.html
     """
-    to_file = str(output) != "-"
     with errors_end(), shown_progress() as progress:
-        if to_file:
-            expect_file(output, (".html", ".htm"))
+        expect_file(output, (".html", ".htm"))
         loaded = Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
         moments = slabheap.plot.moments(loaded, frames)
         results = compared(loaded, allocators, heap_bytes, progress, huge_pages, repeats=repeats, snapshot_events=moments)
-        page = slabheap.report(
+        slabheap.report(
             loaded,
             results,
-            output if to_file else None,
+            output,
             title=title,
             command=shlex.join(["slabheap", *sys.argv[1:]]),
             progress=lambda done, total: progress("drawing", done, total),
         )
-    if to_file:
+    if str(output) != "-":
         print_note(f"wrote {output}")
-    else:
-        sys.stdout.write(page)
