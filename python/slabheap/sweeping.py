@@ -27,6 +27,7 @@ from slabheap.files import replaced
 from slabheap.formats import convert, open_trace
 from slabheap.grids import Point, points_of
 from slabheap.interrupts import deaf_to_interrupts, ignore_interrupts
+from slabheap.options import count
 from slabheap.replaying import expect_allocators, replay
 from slabheap.results import FIGURES, TIMED_FIGURES
 from slabheap.trace import Trace, compile_trace
@@ -249,12 +250,18 @@ def _key(row: Row, point: Point, content: str | None, repeats: int, costs: bool)
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
+def _traces(source: Source, seeds: Iterable[int]) -> list[tuple[int | None, Trace | str | Path]]:
+    """What is to be replayed, with the seed that it was made of."""
+    if isinstance(source, Trace | str | Path):
+        return [(None, source)]
+    return [(seed, source(seed)) for seed in dict.fromkeys(map(operator.index, seeds))]
+
+
 def _tasks(source: Source, seeds: Sequence[int], points: Sequence[Point], repeats: int, costs: bool, folder: Path) -> list[_Task]:
     """Every task of a sweep, in the order of its rows."""
     tasks = []
     contents = {point.allocator: _content_of(point.allocator) for point in points if point.allocator not in ("slabheap", "system")}
-    traces = [(None, source)] if isinstance(source, Trace | str | Path) else [(seed, source(seed)) for seed in map(operator.index, seeds)]
-    for seed, trace in traces:
+    for seed, trace in _traces(source, seeds):
         path = _as_file(trace, folder, "trace" if seed is None else str(seed))
         row = {**_rows_of(trace, path), "seed": seed}
         for point in points:
@@ -306,8 +313,8 @@ def _own_pool(processes: int) -> Iterator[concurrent.futures.Executor]:
 def sweep(
     trace: Source,
     grid: Mapping[str, Iterable[Any]],
-    *,
     executor: concurrent.futures.Executor | None = None,
+    *,
     jobs: int | None = None,
     repeats: int = 1,
     costs: bool | None = None,
@@ -333,7 +340,7 @@ def sweep(
         jobs: How many processes the pool has; as many as there are cores unless given.
         repeats: Timed replays of each point; 0 leaves times out.
         costs: Whether to time each call in one replay more of each point. Unless given, if there are timed replays.
-        seeds: What to call `trace` with, if it is a function.
+        seeds: What to call `trace` with, if it is a function; once for each.
         output: A Parquet file for the frame, kept up to date while the sweep runs. Points of the same trace, seed, options, repeats, costs
             and version, and of libraries of the same content, that it has already are not run again unless they failed; rows of other
             sweeps stay in it. One sweep at a time writes a file.
@@ -346,8 +353,8 @@ def sweep(
         `machine`, `finished`, and `key` (of the point).
 
     Raises:
-        ValueError: The grid or the trace makes no sense, or `output` is a file of something else; nothing has been run then.
-        TypeError: Values of the grid are no sequence.
+        ValueError: The grid, the repeats or the trace makes no sense, or `output` is a file of something else; nothing has been run then.
+        TypeError: Values of the grid are no sequence, or repeats or seeds no integers.
         FileNotFoundError: There is no such trace, or, without an executor, no such library.
 
     Examples:
@@ -359,8 +366,7 @@ def sweep(
         >>> bool((frame["held_ratio"] > 1).all())
         True
     """
-    if repeats < 0:
-        raise ValueError("there must be no less than no repeats")
+    repeats = count("repeats", repeats)
     if jobs is not None and (jobs < 1 or executor is not None):
         raise ValueError("jobs must be at least 1, and is not for an executor of yours")
     points = points_of(grid)

@@ -255,6 +255,28 @@ def test_a_seed_that_makes_the_same_trace_has_a_row_of_its_own(tmp_path: Path, t
     assert timeless(both).equals(timeless(sweep(lambda _: trace, {}, executor=Inline(), repeats=0, seeds=[0, 1])))
 
 
+def test_a_seed_that_is_given_twice_is_one(tmp_path: Path, trace: Trace) -> None:
+    output, executor = tmp_path / "frame.parquet", Inline()
+    frame = sweep(lambda _: trace, {}, executor, repeats=0, seeds=np.array([1, 1, 0, 1]), output=output)
+    assert (frame["seed"].tolist(), executor.submitted, len(frame_at(output))) == ([1, 0], 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("repeats", "error", "words"),
+    [
+        (-1, ValueError, "repeats must be from 0 to 2.64 - 1, but is -1"),
+        (1.5, TypeError, "repeats must be an integer, not of the type float"),
+    ],
+)
+def test_repeats_that_are_no_count_are_refused_before_anything_is_run(
+    trace: Trace, repeats: Any, error: type[Exception], words: str
+) -> None:
+    executor = Inline()
+    with pytest.raises(error, match=words):
+        sweep(trace, {}, executor, repeats=repeats)
+    assert executor.submitted == 0
+
+
 def test_a_library_that_was_built_anew_is_run_again(tmp_path: Path, trace: Trace) -> None:
     output, grid = tmp_path / "frame.parquet", {"allocator": [library(tmp_path, "int nothing;")]}
     broken, first, second = Inline(), Inline(), Inline()
