@@ -286,12 +286,14 @@ def test_records_are_kept_in_the_scratch_folder_while_the_program_runs(tmp_path:
     scratch.mkdir()
     program = compiled(tmp_path, 'int main(void) { free(malloc(1)); return system("ls -A $SLABHEAP_RECORD | grep -q raw"); }')
     during: list[list[str]] = []
-    record(
+    done = record(
         [str(program)],
         tmp_path / "a.trace",
         scratch=scratch,
         progress=lambda phase, _done, _total: during.append([path.name for path in scratch.iterdir()]) if phase == "merging" else None,
     )
+    assert done.status == 0  # grep has found them
+    assert during
     assert all(len(names) == 1 for names in during)
     assert list(scratch.iterdir()) == []
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -54,20 +53,28 @@ def test_what_progress_raises_ends_the_replay(allocator: str) -> None:
 def test_another_thread_runs_while_a_heap_is_replayed() -> None:
     short = random_trace(13, 60_000)  # shorter than what is replayed between two looks at the interpreter
     _ = short.program
-    spans: list[float] = []
+    begins, ran = threading.Event(), threading.Event()
 
     def work() -> None:
-        start = time.perf_counter()
-        replay(short, repeats=60, samples=1, snapshot_events=[])
-        spans.append(time.perf_counter() - start)
+        begins.wait()
+        ran.set()
+
+    def look(_done: int, _total: int) -> None:
+        if ran.is_set():
+            raise LookupError("the other thread has run")
 
     thread = threading.Thread(target=work)
-    longest, last = 0.0, time.perf_counter()
     thread.start()
-    while thread.is_alive():
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
-    assert longest < spans[0] / 2
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1_000_000)  # seconds: what runs in the interpreter gives it up where it says so, and nowhere else
+    try:
+        begins.set()
+        assert not ran.is_set()
+        with pytest.raises(LookupError, match="the other thread has run"):
+            replay(short, repeats=10_000, samples=1, snapshot_events=[], progress=look)  # which one or two would do for
+    finally:
+        sys.setswitchinterval(interval)
+    thread.join()
 
 
 def test_threads_replay_one_trace_at_once() -> None:
