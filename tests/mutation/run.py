@@ -8,8 +8,9 @@ read are printed as entries to put there, once they have a reason; --forget take
 
 What is known of a mutant is kept in build/mutation, so that a run can be cut short and continued. It holds for the same heap; that a
 mutant survived, for the same tests and kept inputs; that the kept inputs of a fuzzer noticed it, for the same inputs. What a test
-noticed counts as noticed although tests have changed since: they are added, and seldom taken back. Without build/mutation all is tried
-anew.
+noticed counts as noticed although tests have changed since: they are added, and seldom taken back. A mutant with which a program took
+too long counts as noticed, too, but it may have been the machine that was slow: the next run tries it again, last of all. Without
+build/mutation all is tried anew.
 """
 
 from __future__ import annotations
@@ -82,10 +83,10 @@ class Case:
 
 
 class Fate(NamedTuple):
-    """What becomes of a mutant: invalid, same, killed or survived."""
+    """What becomes of a mutant: invalid, same, killed, slow or survived."""
 
     name: str
-    by: str = ""  # the program that noticed it
+    by: str = ""  # the program that noticed it, or took too long
 
     def holds_for(self) -> str:
         """What has to be as it was, apart from the heap, for a fate to hold: the name of its content, or nothing."""
@@ -168,16 +169,16 @@ def compiled(case: Case, folder: Path) -> Iterator[list[Path] | None]:
         changed.unlink()
 
 
-def ends_well(command: list[str | Path], longest: int) -> bool:
-    """Whether a test program ends well within the time that it has."""
+def end_of(command: list[str | Path], longest: int) -> str:
+    """How a test program ends: "well", "badly", or "late", if not within the time that it has."""
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT, start_new_session=True
     ) as process:
         try:
-            return process.wait(longest) == 0
+            return "well" if process.wait(longest) == 0 else "badly"
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            return False
+            return "late"
 
 
 def try_tests(objects: list[Path], folder: Path) -> Fate:
@@ -190,11 +191,12 @@ def try_tests(objects: list[Path], folder: Path) -> Fate:
             return Fate("invalid")
         if name == "tests":
             parts = (f"--test-case-exclude={SPARED},{SLOW}", f"--test-case={SLOW}")
-            passed = all(ends_well([program, part, "--abort-after=1"], LONGEST) for part in parts)
+            ends = (end_of([program, part, "--abort-after=1"], LONGEST) for part in parts)
         else:
-            passed = ends_well([program, ROOT / "tests/fuzz/corpus" / name], LONGEST_REPLAY)
-        if not passed:
-            return Fate("killed", name)
+            ends = (end_of([program, part], LONGEST_REPLAY) for part in (ROOT / "tests/fuzz/corpus" / name,))
+        end = next((end for end in ends if end != "well"), "well")
+        if end != "well":
+            return Fate("killed" if end == "badly" else "slow", name)
     return Fate("survived")
 
 
@@ -221,9 +223,9 @@ def known_fates(record: Path) -> dict[str, str]:
 
 
 def run(cases: list[Case], fates: dict[str, str], record: Path, seconds: float) -> None:
-    """Finds out the fates that are not known, as long as there is time."""
+    """Finds out the fates that are not known, and then those of mutants that were slow, as long as there is time."""
     end = time.monotonic() + seconds
-    left = [case for case in cases if case.key() not in fates]
+    left = [case for case in cases if case.key() not in fates] + [case for case in cases if fates.get(case.key()) == "slow"]
     workers = len(os.sched_getaffinity(0)) if "SLABHEAP_WORKERS" not in os.environ else int(os.environ["SLABHEAP_WORKERS"])
 
     def work(worker: int) -> list[tuple[str, str]]:
@@ -244,32 +246,34 @@ def run(cases: list[Case], fates: dict[str, str], record: Path, seconds: float) 
 def report(cases: list[Case], fates: dict[str, str], is_sample: bool) -> bool:
     """Prints what came of it; whether it is as it has to be."""
     counts = Counter(fates[case.key()] for case in cases)
-    judged = counts["killed"] + counts["survived"]
+    noticed = counts["killed"] + counts["slow"]
+    judged = noticed + counts["survived"]
     entries = survivors.entries_of(survivors.PATH.read_text())
     read = survivors.read_of(entries)
     unread = [case for case in cases if fates[case.key()] == "survived" and case.name not in read]
     for case in unread:
         print(survivors.to_read(case.name, case.mutant.line_number(case.path.read_text()), entries))
-    share = 100 * counts["killed"] / judged
+    share = 100 * noticed / judged if judged else 100.0
+    slow = f", {counts['slow']} of them by taking too long" if counts["slow"] else ""
     print(
-        f"mutation: {counts['killed']} of {judged} mutants killed ({share:.1f} %), {counts['survived']} survived, {len(unread)} not read; "
+        f"mutation: {noticed} of {judged} mutants killed ({share:.1f} %){slow}, {counts['survived']} survived, {len(unread)} not read; "
         f"{counts['same']} are the same code, {counts['invalid']} no C++"
     )
     if path := os.environ.get("SLABHEAP_FIGURES"):
-        figures = {"killed": counts["killed"], "survived": counts["survived"], "mutants": judged, "same_code": counts["same"]}
+        figures = {"killed": noticed, "survived": counts["survived"], "mutants": judged, "same_code": counts["same"]}
         lines = [f"{name} ={value}" for name, value in (*figures.items(), ("share", f"{share:.1f} %"))]
         with Path(path).open("a") as file:
             file.write("\n".join(lines) + "\n")
     if not is_sample:
         return share >= LEAST_KILLED and not unread
     # Of a sample, the bound is lower by what chance may do: three standard deviations.
-    return share >= LEAST_KILLED - 3 * math.sqrt(LEAST_KILLED * (100 - LEAST_KILLED) / judged)
+    return share >= LEAST_KILLED - 3 * math.sqrt(LEAST_KILLED * (100 - LEAST_KILLED) / max(1, judged))
 
 
 def forget(cases: list[Case], fates: dict[str, str]) -> None:
-    """Takes the entries out of survivors.toml that name no mutant, or one that is known to survive no more."""
+    """Takes the entries out of survivors.toml that name no mutant, or one that is known to survive no more, not for being slow once."""
     text = survivors.PATH.read_text()
-    known_or_not = {case.name for case in cases if fates.get(case.key(), "survived") == "survived"}
+    known_or_not = {case.name for case in cases if fates.get(case.key(), "survived") in ("survived", "slow")}
     kept = survivors.without_the_forgotten(text, known_or_not)
     survivors.PATH.write_text(kept)
     before, after = (sum(entry.kind != "" for entry in survivors.entries_of(one)) for one in (text, kept))
@@ -293,6 +297,8 @@ def main() -> int:
     if arguments.forget and (arguments.every > 1 or arguments.sources):
         parser.error("--forget is about all mutants")
     paths = [path for path in (*CORE, *HEADERS) if not arguments.sources or any(part in path.name for part in arguments.sources)]
+    if not paths:
+        parser.error(f"no source of the core has a name with {' or '.join(map(repr, arguments.sources))} in it")
     named = {path: survivors.names_of(str(path.relative_to(ROOT)), path.read_text()) for path in paths}
     cases = [Case(path, mutant, name) for path, names in named.items() for mutant, name in names.items()][:: arguments.every]
     record = WORK / f"{digest('core', 'capi')}.fates"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -103,3 +106,63 @@ def test_a_fate_holds_as_long_as_what_it_rests_on_is_the_same(tmp_path: Path, mo
     assert run.known_fates(record) == {key: fate.name for key, fate in fates.items()}
     content["tests"] = content["tests/fuzz/corpus/one_heap"] = "other"
     assert set(run.known_fates(record)) == {"noticed by another", "noticed by a test", "no C++"}
+
+
+def cases_of(*keys: str) -> list[Any]:
+    """Mutants of which only the keys and the names matter."""
+    return [SimpleNamespace(key=lambda key=key: key, name=name(key)) for key in keys]
+
+
+@pytest.mark.parametrize(("command", "end"), [(["true"], "well"), (["false"], "badly"), (["sleep", "1000"], "late")])
+def test_a_program_that_takes_too_long_is_told_from_one_that_fails(command: list[str | Path], end: str) -> None:
+    assert run.end_of(command, 0 if end == "late" else 1000) == end
+
+
+def test_mutants_that_were_slow_are_tried_again_behind_those_that_were_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, tried = tmp_path / "some.fates", []
+
+    def fate_of(case: Any, _worker: int) -> run.Fate:
+        tried.append(case.key())
+        return run.Fate("killed", "tests")
+
+    monkeypatch.setattr(run, "fate_of", fate_of)
+    monkeypatch.setenv("SLABHEAP_WORKERS", "1")
+    cases = cases_of("slow", "killed", "new")
+    for case, fate in zip(cases, ("slow", "killed"), strict=False):
+        run.note(record, case, run.Fate(fate, "tests"))
+    fates = run.known_fates(record)
+    run.run(cases, fates, record, -1)
+    assert (tried, fates) == ([], {"slow": "slow", "killed": "killed"})
+    run.run(cases, fates, record, float("inf"))
+    assert tried == ["new", "slow"]
+    assert set(fates.values()) == {"killed"}
+    assert run.known_fates(record) == fates
+
+
+def test_slow_mutants_count_as_noticed_and_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("SLABHEAP_FIGURES", str(tmp_path / "figures"))
+    cases = cases_of(*map(str, range(10)))
+    assert run.report(cases, {case.key(): "slow" if case.key() < "2" else "killed" for case in cases}, is_sample=False)
+    assert "10 of 10 mutants killed (100.0 %), 2 of them by taking too long, 0 survived" in capsys.readouterr().out
+    assert "killed =10\n" in (tmp_path / "figures").read_text()
+    assert run.report(cases, dict.fromkeys((case.key() for case in cases), "same"), is_sample=True)  # there is nothing to notice
+
+
+def test_an_entry_stays_if_its_mutant_was_only_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survivors, "PATH", tmp_path / "survivors.toml")
+    survivors.PATH.write_text(ENTRIES)
+    (case,) = cases_of("x")
+    case.name = name("a = b - c; ==> a = b + c;", "2 of 2")
+    run.forget([case], {"x": "slow"})
+    assert "[[survivor]]" in survivors.PATH.read_text()
+    run.forget([case], {"x": "killed"})
+    assert "[[survivor]]" not in survivors.PATH.read_text()
+
+
+def test_a_name_that_no_source_has_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(sys, "argv", ["run.py", "nosuchname"])
+    monkeypatch.setattr(run, "prepare", lambda: pytest.fail("it was built"))
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    assert ended.value.code == 2
+    assert "no source of the core has a name with 'nosuchname' in it" in capsys.readouterr().err
