@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -107,12 +109,47 @@ def test_only_the_part_for_an_operating_system_calls_one() -> None:
     assert calling == {"os_posix.cpp"}
 
 
+def imports_of(source: str) -> Iterator[str]:
+    """The modules of the package that a source in Python imports; `__init__` is the package itself, with all that it has."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the package"
+            names = [f"slabheap.{alias.name}" for alias in node.names] if node.module == "slabheap" else [node.module or ""]
+        else:
+            continue
+        for package, _, module in (name.partition(".") for name in names):
+            if package == "slabheap":
+                first = module.partition(".")[0]
+                yield first if first in PYTHON_ORDER else "__init__"
+
+
+IMPORTS = {
+    "import os, json": set(),
+    "from slabheap.results import Result": {"results"},
+    "from slabheap.plot.style import theme": {"plot"},
+    "from slabheap import _core, plot": {"_core", "plot"},
+    "from slabheap import Heap": {"__init__"},
+    "import slabheap": {"__init__"},
+    "import slabheap.cli.app as app": {"cli"},
+    "def f():\n  from slabheap import plot": {"plot"},
+    "if TYPE_CHECKING:\n  import slabheap.heap": {"heap"},
+    "'''\nfrom slabheap import cli\n'''": set(),
+    "from slabheap_bench import traces": set(),
+}
+
+
+@pytest.mark.parametrize("source", IMPORTS)
+def test_every_form_of_an_import_is_seen(source: str) -> None:
+    assert set(imports_of(source)) == IMPORTS[source]
+
+
 def test_modules_of_the_package_import_only_lower_ones() -> None:
     package = ROOT / "python/slabheap"
     modules = {path.relative_to(package).parts[0].removesuffix(".py") for path in package.rglob("*.py")}
     assert modules <= set(PYTHON_ORDER)
     for path in package.rglob("*.py"):
         name = path.relative_to(package).parts[0].removesuffix(".py")
-        imported = set(re.findall(r"^\s*from slabheap\.(\w+)", path.read_text(), re.MULTILINE))
         allowed = {*PYTHON_ORDER[: PYTHON_ORDER.index(name)], name}
-        assert imported <= allowed, path
+        assert set(imports_of(path.read_text())) <= allowed, path
