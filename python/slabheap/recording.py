@@ -55,11 +55,13 @@ class Recorded:
         status: The exit status of the program, or, if a signal ended it, minus the signal's number.
         main: The program's trace: of its last image, if it replaced itself; None if there is none.
         others: The traces of programs that it started, and of images that it replaced, in order of their start.
+        reasons: Why there is no trace of what should have one, and what to do about it.
     """
 
     status: int
     main: RecordedProcess | None
     others: list[RecordedProcess]
+    reasons: list[str] = dataclasses.field(default_factory=list)
 
 
 def record(
@@ -87,7 +89,7 @@ def record(
         progress: Called with the phase ("recording" or "merging"), the calls so far, and how many there are, 0 if that is not known.
 
     Returns:
-        How the program ended, and the traces that were written.
+        How the program ended, the traces that were written, and why others were not.
 
     Raises:
         TypeError: The command is one string.
@@ -179,9 +181,12 @@ def _status_of(process: subprocess.Popen[bytes], folder: Path, progress: Callabl
 
 def _merged(
     folder: Path, root: int, path: Path, output: Output, follow: bool, progress: Callable[[str, int, int], None] | None
-) -> tuple[RecordedProcess | None, list[RecordedProcess]]:
-    """The traces of what was recorded in a folder: that of the process `root`, of its last image, and, if they are followed, the others."""
-    recordings = _recordings_in(folder)
+) -> tuple[RecordedProcess | None, list[RecordedProcess], list[str]]:
+    """The traces of what was recorded in a folder: that of the process `root`, of its last image, and, if they are followed, the others.
+
+    Also the reasons for those that are missing.
+    """
+    recordings, reasons = _recordings_in(folder, "*.raw" if follow else f"{root}-*.raw")
     main = max((r for r in recordings if r[1].process == root), key=lambda r: r[1].start_nanoseconds, default=None)
     others = [r for r in recordings if r is not main] if follow else []
     kept = [main, *others] if main is not None else others  # the program's own first, whatever becomes of the others
@@ -199,21 +204,29 @@ def _merged(
         merged.append(_merge(recording, target, output if is_main else Output(target), report))
         done += recording.records
         raw.unlink()
-    return (merged[0], merged[1:]) if main is not None else (None, merged)
+    return (merged[0], merged[1:], reasons) if main is not None else (None, merged, reasons)
 
 
-def _recordings_in(folder: Path) -> list[tuple[Path, _core.Recording]]:
-    """What was recorded, in order of its start; what holds nothing is left out."""
-    found = []
-    for path in folder.glob("*.raw"):
+def _recordings_in(folder: Path, names: str) -> tuple[list[tuple[Path, _core.Recording]], list[str]]:
+    """What was recorded, in order of its start, and why some of it was not; what holds nothing is left out."""
+    found, reasons = [], []
+    files = sorted(folder.glob(names))
+    without_room = [path for path in files if path.stat().st_size == 0]  # the recorder made them, and could not reserve room
+    if without_room:
+        who = "a process was" if len(without_room) == 1 else f"{len(without_room):,} processes were"
+        reasons.append(
+            f"{who} not recorded: there is no room in {str(folder.parent)!r}, or its file system cannot reserve it, or the program may not "
+            "write so large a file (ulimit -f); record with another folder as scratch (--scratch)"
+        )
+    for path in (path for path in files if path not in without_room):
         try:
             recording = _core.Recording(path)
         except RuntimeError as error:
-            print(f"slabheap: {error}", file=sys.stderr)
+            reasons.append(str(error))
             continue
         if recording.records or recording.lost:
             found.append((path, recording))
-    return sorted(found, key=lambda item: item[1].start_nanoseconds)
+    return sorted(found, key=lambda item: item[1].start_nanoseconds), reasons
 
 
 def _merge(recording: _core.Recording, path: Path, output: Output, report: Callable[[int], None]) -> RecordedProcess:

@@ -108,6 +108,18 @@ def test_record_into_a_pipe_leaves_standard_output_to_the_trace(tmp_path: Path) 
     assert "cannot both go to standard output" in refusal("record", "--json", "-o", "-", "--", "/bin/true")
 
 
+def test_record_says_why_there_is_no_trace(program: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.trace"
+    limited = ["/bin/sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *COMMAND, "record", "-o", str(output), "--", str(program), "3"]
+    ended = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (3, "done\n")
+    assert f"a process was not recorded: there is no room in '{tmp_path}'" in ended.stderr
+    assert "statically linked" not in ended.stderr
+    static = compiled(tmp_path, ALLOCATING, "-static")
+    assert "is it statically linked?" in slabheap("record", "-o", output, "--", static).stderr
+    assert not output.exists()
+
+
 def test_record_of_a_program_that_is_not_there_names_it(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert str(missing) in refusal("record", "-o", tmp_path / "out.trace", "--", missing)

@@ -299,10 +299,23 @@ def test_records_are_kept_in_the_scratch_folder_while_the_program_runs(tmp_path:
 
 
 def test_a_recording_that_was_spoilt_is_left_out_and_said_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    script = 'printf "" >"$SLABHEAP_RECORD/999999-0.raw"'
+    script = 'printf "x" >"$SLABHEAP_RECORD/999999-0.raw"'
     done = record_in(tmp_path, "/bin/sh", "-c", script)
     assert done.main is not None
-    assert "999999-0.raw: not a recording: shorter than its header" in capfd.readouterr().err
+    (reason,) = done.reasons
+    assert reason.endswith("999999-0.raw: not a recording: shorter than its header")
+    assert capfd.readouterr().err == ""
+    assert record_in(tmp_path, "/bin/sh", "-c", script, follow=False).reasons == []
+
+
+def test_a_process_that_finds_no_room_is_said_to(tmp_path: Path) -> None:
+    program = compiled(tmp_path, "int main(void) { free(malloc(1001)); return 0; }")
+    done = record_in(tmp_path, "/bin/sh", "-c", f"(ulimit -f 8; {program}; {program}); {program}")
+    assert done.main is not None
+    assert [sizes_of(other) for other in done.others if 1001 in sizes_of(other)] == [[1001]]
+    (reason,) = done.reasons
+    assert f"2 processes were not recorded: there is no room in '{tmp_path}'" in reason
+    assert reason.endswith("record with another folder as scratch (--scratch)")
 
 
 def test_standard_streams_are_the_programs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from slabheap.cli.app import Json, app
-from slabheap.cli.console import err, errors_end, print_json, shown_progress, table_of
+from slabheap.cli.console import err, errors_end, print_error, print_json, shown_progress, table_of
 from slabheap.recording import RecordedProcess
 from slabheap.recording import record as record_program
 
@@ -46,11 +46,13 @@ def record(
         recorded = record_program(command, output, follow=follow, scratch=scratch, progress=progress)
     processes = ([recorded.main] if recorded.main else []) + recorded.others
     if as_json:
-        print_json({"status": recorded.status, "processes": processes})
+        print_json({"status": recorded.status, "processes": processes, "reasons": recorded.reasons})
     elif processes:
         err.print(table_of("Recorded", ["trace", "program", "events", "lost"], [_process_row(p) for p in processes]))
-    if recorded.main is None:
-        err.print("slabheap: the program made no call of malloc that could be seen; is it statically linked?")
+    for reason in recorded.reasons:
+        print_error(reason)
+    if recorded.main is None and not recorded.reasons:
+        print_error("the program made no call of malloc that could be seen; is it statically linked?")
     raise typer.Exit(recorded.status if recorded.status >= 0 else 128 - recorded.status)
 
 
