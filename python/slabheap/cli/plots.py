@@ -45,7 +45,7 @@ class ClockName(enum.StrEnum):
     SECONDS = "seconds"
 
 
-class WeightName(enum.StrEnum):
+class CountedName(enum.StrEnum):
     """What is counted."""
 
     REQUESTS = "requests"
@@ -300,7 +300,7 @@ def lifetimes(
     trace: TracePath,
     output: Output,
     clock: Clock = ClockName.EVENTS,
-    weight: Annotated[WeightName, typer.Option(help="What is counted.")] = WeightName.REQUESTS,
+    weight: Annotated[CountedName, typer.Option(help="What is counted.")] = CountedName.REQUESTS,
     classes: Annotated[str | None, typer.Option(help="Block sizes to draw as lines, as 64,128,256.")] = None,
     title: Title = "",
     theme: Theme = ThemeName.LIGHT,

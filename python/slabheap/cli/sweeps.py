@@ -186,7 +186,7 @@ def sweep(
         raise typer.Exit(2)
 
 
-class WeightName(enum.StrEnum):
+class BestForName(enum.StrEnum):
     """What the best classes are best for."""
 
     PEAK = "peak"
@@ -197,7 +197,7 @@ class WeightName(enum.StrEnum):
 def optimise(
     trace: TracePath,
     count: Annotated[int, typer.Option("--count", "-n", help="The most classes, 1 to 128.")] = 7,
-    weight: Annotated[WeightName, typer.Option(help="What counts: the blocks live at the peak, or every request.")] = WeightName.PEAK,
+    weight: Annotated[BestForName, typer.Option(help="What counts: the blocks live at the peak, or every request.")] = BestForName.PEAK,
     largest: Annotated[
         int | None,
         typer.Option(parser=byte_count, metavar="BYTES", help="Larger requests go to whole pages; at most 64K, 4K unless given."),
