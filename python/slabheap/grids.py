@@ -13,8 +13,9 @@ from typing import Any, SupportsIndex
 from slabheap.options import choice_of, count
 from slabheap.replaying import PRESETS, REPLAY_OPTIONS, expect_huge_pages, region_count
 from slabheap.results import allocator_label
+from slabheap.texts import bytes_text
 
-__all__ = ["AXES", "Point", "points_of"]
+__all__ = ["AXES", "Point", "axis_text", "points_of"]
 
 #: What a grid may vary.
 AXES = ("allocator", *REPLAY_OPTIONS)
@@ -78,6 +79,25 @@ def _point(chosen: dict[str, Any]) -> Point:
     options = {name: value for name, value in options.items() if name == "huge_pages"}
     expect_huge_pages(allocator, **options)
     return Point(allocator if allocator == "system" else str(Path(allocator).resolve()), options)
+
+
+def axis_text(axis: str, value: Any) -> str:
+    """A value of an axis as a sweep's frame has it, for people.
+
+    Examples:
+        >>> axis_text("page_bytes", 4096), axis_text("allocator", "/usr/lib/libjemalloc.so.2"), axis_text("regions", None)
+        ('4 KiB', 'libjemalloc', 'not given')
+        >>> axis_text("classes", "16,32,64,128")
+        '4 from 16 to 128'
+    """
+    if value is None:
+        return "not given"
+    if axis == "classes":
+        sizes = str(value).split(",")
+        return f"{value}" if len(sizes) <= 3 else f"{len(sizes)} from {sizes[0]} to {sizes[-1]}"
+    if axis == "allocator" and value != "slabheap":
+        return allocator_label(value, {})
+    return bytes_text(float(value)) if axis in ("bytes", "page_bytes") else str(value)
 
 
 def points_of(grid: Mapping[str, Iterable[Any]]) -> list[Point]:

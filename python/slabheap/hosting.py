@@ -7,7 +7,7 @@ import dataclasses
 import os
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from slabheap import _core
 from slabheap.preloading import preloadable
 
-__all__ = ["Host", "Measured"]
+__all__ = ["Host", "Measured", "expect_library"]
 
 _HOST = Path(__file__).parent / "bin" / "slabheap-replay-host"
 _ANSWER = struct.Struct("<QQQQQQddQ")  # HostAnswer
@@ -52,6 +52,13 @@ class Measured:
     at_peak: np.void | None
 
 
+def expect_library(allocator: str, names: Sequence[str]) -> None:
+    """Raises FileNotFoundError if an allocator, which is none of the names that there are, is no file either."""
+    if not Path(allocator).is_file():
+        known = f"{', '.join(names[:-1])} or {names[-1]}"
+        raise FileNotFoundError(f"there is no allocator {allocator!r}: not {known}, nor a library's path")
+
+
 class Host:
     """Replays of a program on an allocator: "system", or the path of a library.
 
@@ -66,8 +73,7 @@ class Host:
 
     def __init__(self, program: _core.Program, allocator: str, has_huge_pages: bool = False) -> None:
         if allocator != "system":
-            if not Path(allocator).is_file():
-                raise FileNotFoundError(f"there is no allocator {allocator!r}: not slabheap, not system, and not the path of a library")
+            expect_library(allocator, ("slabheap", "system"))
             allocator = str(Path(allocator).resolve())
         self.program = program
         self.allocator = allocator

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from slabheap import _core
 from slabheap.costs import Costs
 from slabheap.formats import open_trace
-from slabheap.hosting import Host
+from slabheap.hosting import Host, expect_library
 from slabheap.options import OPTIONS, choice_of, count
 from slabheap.results import Moment, Result, block_occupancy
 from slabheap.stats import ClassStats, Stats
@@ -204,11 +204,10 @@ def expect_allocators(allocators: Iterable[str]) -> None:
     Raises:
         FileNotFoundError: It is none of the names, and no file.
     """
+    names = (*PRESETS, "slabheap", "system")
     for allocator in allocators:
-        if allocator not in (*PRESETS, "slabheap", "system") and not Path(allocator).is_file():
-            raise FileNotFoundError(
-                f"there is no allocator {allocator!r}: not {', '.join(PRESETS)}, slabheap or system, nor a library's path"
-            )
+        if allocator not in names:
+            expect_library(allocator, names)
 
 
 def _expect_options(options: Iterable[str], known: Sequence[str]) -> None:

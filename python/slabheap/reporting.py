@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import io
 import math
-import os
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from slabheap import _core
 from slabheap.costs import OPERATIONS, PERCENTILES
 from slabheap.files import replaced
+from slabheap.machine import processors
 from slabheap.markup import data_uri, rendered
 from slabheap.plot.calls import call_costs
 from slabheap.plot.comparing import comparison
@@ -28,7 +28,7 @@ from slabheap.plot.page_maps import page_strip
 from slabheap.plot.sizes import lifetimes
 from slabheap.plot.style import theme
 from slabheap.results import Result
-from slabheap.texts import bytes_text, counted, distinct_labels, fact_text, size_text, time_text
+from slabheap.texts import bytes_text, counted, distinct_labels, fact_rows, size_text, time_text
 from slabheap.trace import Trace
 
 __all__ = ["report"]
@@ -248,14 +248,6 @@ def _cost_picture(easel: _Easel, results: Sequence[Result]) -> _Picture | None:
     )
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def _making(results: Sequence[Result], labels: Sequence[str], command: str) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC)
     options = [
@@ -270,7 +262,7 @@ def _making(results: Sequence[Result], labels: Sequence[str], command: str) -> d
         ("made", now.strftime("%Y-%m-%d %H:%M UTC")),
         ("slabheap", _core.version),
         ("Python, NumPy, matplotlib", f"{platform.python_version()}, {np.__version__}, {mpl.__version__}"),
-        ("system", f"{platform.system()} {platform.release()} on {os.cpu_count()} x {_processor()}"),
+        ("system", f"{platform.system()} {platform.release()} on {processors()}"),
     ]
     summary = f"{counted(results[0].events, 'event')} replayed on {counted(len(results), 'allocator')} by slabheap {_core.version}."
     return {"version": _core.version, "summary": summary, "command": command, "facts": facts}
@@ -337,7 +329,7 @@ def report(
         cost_picture=_cost_picture(easel, results),
         pictures=_pictures(easel, trace, labels, results),
         heaps=[_heap(easel, number, label, result) for number, (label, result) in enumerate(of_heaps)],
-        facts=[(name.removesuffix("_bytes").replace("_", " "), fact_text(name, value)) for name, value in trace.summary().items()],
+        facts=fact_rows(trace.summary()),
         made=_making(results, labels, command),
     )
     if output is not None:

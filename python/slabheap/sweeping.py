@@ -27,6 +27,7 @@ from slabheap.files import replaced
 from slabheap.formats import convert, open_trace
 from slabheap.grids import Point, points_of
 from slabheap.interrupts import deaf_to_interrupts, ignore_interrupts
+from slabheap.machine import processors
 from slabheap.options import count
 from slabheap.replaying import expect_allocators, replay
 from slabheap.results import FIGURES, TIMED_FIGURES
@@ -105,19 +106,10 @@ def _program(path: str, digest: str) -> _core.Program:
     return program
 
 
-@functools.cache
-def _machine() -> str:
-    """Name, processor and number of cores of this machine."""
-    with contextlib.suppress(OSError):
-        names = (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-        return f"{platform.node()}: {os.cpu_count()} x {next(names, platform.machine())}"
-    return f"{platform.node()}: {os.cpu_count()} x {platform.machine()}"
-
-
 def _run(task: _Task) -> list[Row]:
     """The rows of a point: one a repeat. What cannot be replayed is a row, too, which says why."""
     program = _program(task.path, task.row["digest"])
-    common = {**task.row, "python": platform.python_version(), "machine": _machine()}
+    common = {**task.row, "python": platform.python_version(), "machine": f"{platform.node()}: {processors()}"}
     point = task.point
     try:
         result = replay(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["bytes_text", "counted", "distinct_labels", "fact_text", "printable", "shortened", "size_text", "time_text"]
+__all__ = ["bytes_text", "counted", "distinct_labels", "fact_rows", "fact_text", "printable", "shortened", "size_text", "time_text"]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -119,3 +119,13 @@ def distinct_labels(labels: Sequence[str], most: int = 64) -> list[str]:
         earlier = short[:index].count(label)
         distinct.append(f"{shortened(label, most - 4)} ({earlier + 1})" if earlier else label)
     return distinct
+
+
+def fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Figures by their names, as the rows of a table.
+
+    Examples:
+        >>> fact_rows({"peak_requested_bytes": 2048, "threads": 1})
+        [('peak requested', '2 KiB'), ('threads', '1')]
+    """
+    return [(name.removesuffix("_bytes").replace("_", " "), fact_text(name, value)) for name, value in facts.items()]

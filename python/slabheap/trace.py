@@ -15,7 +15,7 @@ from slabheap.formats import create_trace, open_trace
 from slabheap.information import Information
 from slabheap.markup import card
 from slabheap.summary import Summary
-from slabheap.texts import counted, fact_text, printable
+from slabheap.texts import counted, fact_rows, printable
 from slabheap.tracefile import CHUNK_EVENTS, TraceReader, TraceWriter
 
 if TYPE_CHECKING:
@@ -309,8 +309,7 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """A table for Jupyter."""
-        facts = self.summary().items()
-        return card("Trace", [(name.removesuffix("_bytes").replace("_", " "), fact_text(name, value)) for name, value in facts])
+        return card("Trace", fact_rows(self.summary()))
 
 
 def compile_trace(source: Trace | Iterable[Events], folder: str = "") -> _core.Program:

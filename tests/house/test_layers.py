@@ -49,6 +49,7 @@ PYTHON_ORDER = [
     "formats",
     "summary",
     "trace",
+    "machine",
     "preloading",
     "recording",
     "costs",

@@ -194,7 +194,7 @@ def test_what_is_no_library_is_a_runtime_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["sistem", "compact", "/none/libmalloc.so", "", "/tmp"])
 def test_an_allocator_that_is_not_there_is_named(name: str) -> None:
-    with pytest.raises(FileNotFoundError, match=f"there is no allocator '{name}': not slabheap, not system, and not the path of a library"):
+    with pytest.raises(FileNotFoundError, match=f"there is no allocator '{name}': not slabheap or system, nor a library's path"):
         replay(TRACE, name)
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def shown_progress() -> Iterator[Shown]:
         yield show
 
 
-def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Group:
+def table_of(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Group:
     """A table whose first column is text and whose others are numbers, below its title."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for index, column in enumerate(columns):

@@ -25,8 +25,8 @@ from slabheap.cli.app import (
 )
 from slabheap.cli.console import errors_end, out, print_error, print_json, print_note, shown_progress, table_of
 from slabheap.cli.drawing import expect_file
+from slabheap.grids import axis_text
 from slabheap.replaying import default_bytes
-from slabheap.results import allocator_label
 from slabheap.texts import bytes_text
 
 if TYPE_CHECKING:
@@ -88,19 +88,13 @@ _AXES = {
 }
 
 
-def _axis_text(axis: str, value: Any) -> str:
-    if axis == "allocator":
-        return allocator_label(value, {}) if value != "slabheap" else value
-    return bytes_text(value) if axis in ("bytes", "page_bytes") else str(value)
-
-
 def _print_rows(frame: pd.DataFrame) -> None:
     """The rows, that which holds least first, with a column for each axis that varies."""
     axes = [axis for axis in _AXES if frame[axis].nunique(dropna=False) > 1] or ["label"]
     rows = []
     for _, row in frame.sort_values("peak_held_bytes", kind="stable").iterrows():
         missing = row.isna()
-        cells = ["-" if missing[axis] else _axis_text(axis, row[axis]) for axis in axes]
+        cells = [axis_text(axis, None if missing[axis] else row[axis]) for axis in axes]
         if missing["error"]:
             rate = "not timed" if missing["operations_per_second"] else f"{row['operations_per_second'] / 1e6:.1f}"
             ratio = f"{row['held_ratio']:.3f}"

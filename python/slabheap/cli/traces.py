@@ -12,7 +12,7 @@ from slabheap.cli.console import Shown, errors_end, out, print_json, print_note,
 from slabheap.formats import FORMATS, open_trace
 from slabheap.formats import convert as convert_trace
 from slabheap.summary import Summary
-from slabheap.texts import fact_text
+from slabheap.texts import fact_rows
 
 __all__ = ["convert", "info"]
 
@@ -65,8 +65,7 @@ def info(
     if as_json:
         print_json(facts)
         return
-    rows = [[name.replace("_", " "), fact_text(name, value)] for name, value in facts.items()]
-    out.print(table_of(str(trace), ["", "value"], rows))
+    out.print(table_of(str(trace), ["", "value"], fact_rows(facts)))
 
 
 @app.command()

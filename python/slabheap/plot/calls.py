@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from slabheap.costs import OPERATIONS, Costs
-from slabheap.plot.style import Theme, figure_of, styled, write_heading
+from slabheap.plot.style import Theme, expect_results, figure_of, styled, write_heading
 from slabheap.results import Result
 from slabheap.texts import counted, distinct_labels, time_text
 
@@ -65,9 +65,7 @@ def call_costs(results: Result | Sequence[Result], title: str = "") -> Figure:
         >>> [axes.get_title("left") for axes in figure.axes]
         ['allocate', 'free']
     """
-    several = [results] if isinstance(results, Result) else list(results)
-    if not several:
-        raise ValueError("there is no result to draw")
+    several = expect_results(results)
     if not several[0].events:
         raise ValueError("there are no calls to draw the costs of")
     all_costs = []

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from slabheap.plot.style import Theme, count_bytes, figure_of, name_axes, styled, write_heading
+from slabheap.plot.style import Theme, count_bytes, expect_results, figure_of, name_axes, styled, write_heading
 from slabheap.results import Result
 from slabheap.texts import bytes_text, counted, distinct_labels
 
@@ -87,8 +87,7 @@ def comparison(results: Sequence[Result], title: str = "") -> Figure:
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['classic', 'compact']
     """
-    if not results:
-        raise ValueError("there is no result to draw")
+    expect_results(results)
     with styled() as look:
         names = [textwrap.fill(label, 28) for label in distinct_labels([result.label for result in results])]
         row_inches = max(0.42, 0.12 + 0.15 * max(name.count("\n") + 1 for name in names))

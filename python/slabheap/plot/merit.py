@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 from slabheap.plot.over_time import Clock, check_clock, clock_axis, clocked
-from slabheap.plot.style import Theme, count_bytes, figure_of, line_style, name_axes, styled, write_heading
+from slabheap.plot.style import Theme, count_bytes, expect_results, figure_of, line_style, name_axes, styled, write_heading
 from slabheap.results import SERIES, Result
 from slabheap.texts import counted, distinct_labels, time_text
 
@@ -91,9 +91,7 @@ def figures(results: Result | Sequence[Result], names: Sequence[str] | None = No
         ['external fragmentation', 'allocate p99']
     """
     check_clock(clock)
-    several = [results] if isinstance(results, Result) else list(results)
-    if not several:
-        raise ValueError("there is no result to draw")
+    several = expect_results(results)
     chosen = _DEFAULT if names is None else names
     check_figures(chosen)
     for name in chosen:

@@ -15,7 +15,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter
 
-from slabheap.plot.style import Theme, count_bytes, count_events, figure_of, frame, line_style, name_axes, parts, styled, write_title
+from slabheap.plot.style import (
+    Theme,
+    count_bytes,
+    count_events,
+    expect_results,
+    figure_of,
+    frame,
+    line_style,
+    name_axes,
+    parts,
+    styled,
+    write_title,
+)
 from slabheap.results import Result
 from slabheap.texts import bytes_text, counted, distinct_labels, size_text
 
@@ -101,9 +113,7 @@ def timeline(results: Result | Sequence[Result], title: str = "", *, clock: Cloc
         'Bytes over 2,000 events'
     """
     check_clock(clock)
-    several = [results] if isinstance(results, Result) else list(results)
-    if not several:
-        raise ValueError("there is no result to draw")
+    several = expect_results(results)
     with styled() as look:
         figure = figure_of(8, 4)
         axes = figure.add_subplot()

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias
 
@@ -20,6 +20,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, Multiple
 from PIL import Image
 
 from slabheap.pages import DARK_PAGES, LIGHT_PAGES, PageColours
+from slabheap.results import Result
 from slabheap.texts import bytes_text, printable
 
 __all__ = ["ThemeName", "theme"]
@@ -152,6 +153,14 @@ class Picture(Figure):
             # Notebooks keep what they show, so it had better be small.
             image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
         return packed.getvalue()
+
+
+def expect_results(results: Result | Sequence[Result]) -> list[Result]:
+    """One result or several as a list; raises ValueError if there is none."""
+    several = [results] if isinstance(results, Result) else list(results)
+    if not several:
+        raise ValueError("there is no result to draw")
+    return several
 
 
 def figure_of(width: float, height: float) -> Figure:

@@ -15,7 +15,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from slabheap.grids import AXES
+from slabheap.grids import AXES, axis_text
 from slabheap.plot.style import Theme, figure_of, frame, name_axes, styled, write_title
 from slabheap.texts import bytes_text, distinct_labels
 
@@ -30,18 +30,6 @@ _MOST_VALUES = 40  # of an axis
 
 # Of these figures more is better.
 _MORE_IS_BETTER = ("operations_per_second", "occupancy", "largest_free_bytes")
-
-
-def _option_text(axis: str, value: Any) -> str:
-    """A value of an axis of a sweep, for people."""
-    if value is None:
-        return "not given"
-    if axis == "classes":
-        sizes = str(value).split(",")
-        return f"{value}" if len(sizes) <= 3 else f"{len(sizes)} from {sizes[0]} to {sizes[-1]}"
-    if axis in ("bytes", "page_bytes"):
-        return bytes_text(float(value))
-    return str(value).rpartition("/")[2] if axis == "allocator" else str(value)
 
 
 def _is_of_bytes(name: str) -> bool:
@@ -138,13 +126,13 @@ def _mark_best(axes: Axes, medians: _Numbers, value: str, look: Theme) -> None:
 
 def _name_cells(axes: Axes, x: str, y: str, columns: list[Any], rows: list[Any]) -> None:
     """Names both axes and their values, aslant if they would touch."""
-    texts = distinct_labels([_option_text(x, each) for each in columns], 30)
+    texts = distinct_labels([axis_text(x, each) for each in columns], 30)
     texts = [textwrap.fill(text, 12, break_long_words=False) for text in texts]
     is_crowded = max(len(line) for text in texts for line in text.split("\n")) > 12
     axes.set_xticks(range(len(columns)), texts, rotation=35 if is_crowded else 0, ha="right" if is_crowded else "center")
     if is_crowded:
         axes.set_xticks(range(len(columns)), [text.replace("\n", " ") for text in texts], rotation_mode="anchor")
-    axes.set_yticks(range(len(rows)), [textwrap.fill(text, 30) for text in distinct_labels([_option_text(y, each) for each in rows], 58)])
+    axes.set_yticks(range(len(rows)), [textwrap.fill(text, 30) for text in distinct_labels([axis_text(y, each) for each in rows], 58)])
     axes.tick_params(length=0)
     name_axes(axes, x.replace("_", " "), y.replace("_", " "))
 
