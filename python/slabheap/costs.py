@@ -10,13 +10,16 @@ import numpy.typing as npt
 from slabheap import _core
 from slabheap.events import Operation
 
-__all__ = ["OPERATIONS", "PERCENTILES", "Costs"]
+__all__ = ["COST_FIGURES", "OPERATIONS", "PERCENTILES", "Costs"]
 
 #: The operations, by the names that figures have them under, in the order of `Operation`.
 OPERATIONS = tuple(operation.name.lower() for operation in Operation)
 
 #: The percentiles that summaries give, by their names; "max" is the dearest call.
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
+
+#: The percentiles among the figures of a result, by their names there: of which operation, and which.
+COST_FIGURES = {f"{operation}_{name}_ns": (operation, name) for operation in OPERATIONS for name in PERCENTILES}
 
 _LEAST = np.asarray(_core.cost_bounds, np.uint64)
 
@@ -133,14 +136,9 @@ class Costs:
     def figures(self) -> dict[str, Any]:
         """The percentiles as single figures: "allocate_p50_ns" and so on; None for operations that were not called."""
         summary = self.summary()
-        return {cost_figure(op, name): summary[op][name] if op in summary else None for op in OPERATIONS for name in PERCENTILES}
+        return {figure: summary[op][name] if op in summary else None for figure, (op, name) in COST_FIGURES.items()}
 
     def __repr__(self) -> str:
         """The costs in a line."""
         texts = [f"{op} {row['p50']:.0f} ns, 1 in 1000 above {row['p999']:.0f} ns" for op, row in self.summary().items()]
         return f"<Costs: {'; '.join(texts) or 'no calls'}>"
-
-
-def cost_figure(operation: str, percentile: str) -> str:
-    """The name of a percentile among the figures of a result."""
-    return f"{operation}_{percentile}_ns"

@@ -20,6 +20,7 @@ from slabheap.costs import OPERATIONS, PERCENTILES
 from slabheap.files import replaced
 from slabheap.machine import processors
 from slabheap.markup import data_uri, rendered
+from slabheap.merits import FIGURES
 from slabheap.plot.calls import call_costs
 from slabheap.plot.comparing import comparison
 from slabheap.plot.merit import figures
@@ -136,32 +137,24 @@ def _allocator_row(label: str, result: Result) -> list[_Cell]:
     ]
 
 
-_SPACE_COLUMNS = [
-    _Column("allocator", is_number=False),
-    _Column("internal", "slack / used, at the peak of the requested bytes"),
-    _Column("external", "(held - used) / held, at the peak of the requested bytes"),
-    _Column("occupancy", "the used part of the blocks of slabs, by bytes, at the peak of the requested bytes"),
-    _Column("largest free", "the longest run of pages that one request would get, at the peak of the requested bytes"),
-    _Column("mean held", "over the events"),
-    _Column("by time", "mean held over the time of the program"),
-    _Column("pages live", "pages of 4 KiB with a byte of a live block, at most"),
-    _Column("pages touched", "pages of 4 KiB that had a byte of a block at any time"),
-]
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1%}"
+# By the figures that they have.
+_SPACE_COLUMNS = {
+    "internal_fragmentation": _Column("internal", "slack / used, at the peak of the requested bytes"),
+    "external_fragmentation": _Column("external", "(held - used) / held, at the peak of the requested bytes"),
+    "occupancy": _Column("occupancy", "the used part of the blocks of slabs, by bytes, at the peak of the requested bytes"),
+    "largest_free_bytes": _Column(
+        "largest free", "the longest run of pages that one request would get, at the peak of the requested bytes"
+    ),
+    "mean_held_bytes": _Column("mean held", "over the events"),
+    "mean_held_bytes_by_time": _Column("by time", "mean held over the time of the program"),
+    "peak_live_pages": _Column("pages live", "pages of 4 KiB with a byte of a live block, at most"),
+    "touched_pages": _Column("pages touched", "pages of 4 KiB that had a byte of a block at any time"),
+}
 
 
 def _space_row(label: str, result: Result) -> list[_Cell]:
     found = result.figures()
-    peaks = ("internal_fragmentation", "external_fragmentation", "occupancy")
-    return [
-        _Cell(label, label),
-        *(_cell(found[name], _percent) for name in peaks),
-        *(_cell(found[name], bytes_text) for name in ("largest_free_bytes", "mean_held_bytes", "mean_held_bytes_by_time")),
-        *(_Cell(f"{pages:,}", pages) for pages in (result.peak_live_pages, result.touched_pages)),
-    ]
+    return [_Cell(label, label), *(_cell(found[name], FIGURES[name].text) for name in _SPACE_COLUMNS)]
 
 
 def _call_table(labels: Sequence[str], results: Sequence[Result]) -> _Table | None:
@@ -323,7 +316,9 @@ def report(
         title=title or f"Allocations of {program}",
         allocators=_Table(f"Allocators, for at most {peak} requested at once", _ALLOCATOR_COLUMNS, rows),
         space=_Table(
-            "Fragmentation and pages", _SPACE_COLUMNS, [_space_row(label, result) for label, result in zip(labels, results, strict=True)]
+            "Fragmentation and pages",
+            [_Column("allocator", is_number=False), *_SPACE_COLUMNS.values()],
+            [_space_row(label, result) for label, result in zip(labels, results, strict=True)],
         ),
         calls=_call_table(labels, results),
         cost_picture=_cost_picture(easel, results),

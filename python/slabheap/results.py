@@ -11,49 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from slabheap import _core
-from slabheap.costs import OPERATIONS, PERCENTILES, Costs, cost_figure
+from slabheap.costs import COST_FIGURES, PERCENTILES, Costs
 from slabheap.markup import card
+from slabheap.merits import SERIES
 from slabheap.stats import ClassStats, Stats
 from slabheap.texts import bytes_text, counted, distinct_labels, printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FIGURES", "SERIES", "TIMED_FIGURES", "Moment", "Result", "allocator_label"]
-
-_COST_FIGURES = {cost_figure(operation, name): (operation, name) for operation in OPERATIONS for name in PERCENTILES}
-_FIELDS = _core.sample_dtype.names or ()
-
-#: The figures that a result has at each sample of its timeline.
-SERIES = (
-    *_FIELDS,
-    *("internal_fragmentation", "external_fragmentation", "largest_free", "occupancy", "operations_per_second"),
-    *_COST_FIGURES,
-)
-
-#: The figures that differ from run to run.
-TIMED_FIGURES = ("seconds", "operations_per_second", *_COST_FIGURES)
-
-#: The figures that are one number, and what pandas calls the kind of number.
-FIGURES = {
-    "events": "Int64",
-    "peak_requested_bytes": "Int64",
-    "peak_used_bytes": "Int64",
-    "peak_held_bytes": "Int64",
-    "peak_resident_bytes": "Int64",
-    "peak_slack_bytes": "Int64",
-    "held_ratio": "Float64",
-    "internal_fragmentation": "Float64",
-    "external_fragmentation": "Float64",
-    "largest_free_bytes": "Int64",
-    "occupancy": "Float64",
-    "mean_held_bytes": "Float64",
-    "mean_held_bytes_by_time": "Float64",
-    "peak_live_pages": "Int64",
-    "touched_pages": "Int64",
-    "failures": "Int64",
-    **dict.fromkeys(TIMED_FIGURES, "Float64"),
-}
+__all__ = ["Moment", "Result", "allocator_label"]
 
 
 def allocator_label(allocator: str, options: dict[str, Any]) -> str:
@@ -280,7 +247,7 @@ class Result:
             "failures": self.failures,
             "seconds": self.seconds if is_timed else None,
             "operations_per_second": self.operations_per_second if is_timed and self.events else None,
-            **(self.costs.figures() if self.costs is not None else dict.fromkeys(_COST_FIGURES)),
+            **(self.costs.figures() if self.costs is not None else dict.fromkeys(COST_FIGURES)),
         }
 
     def series(self, name: str) -> npt.NDArray[Any]:
@@ -304,7 +271,7 @@ class Result:
             >>> bool((result.series("internal_fragmentation") > 0).all())
             True
         """
-        if name in _FIELDS:
+        if name in (self.timeline.dtype.names or ()):
             return np.asarray(self.timeline[name])
         if name not in SERIES:
             raise ValueError(f"there is no figure {name!r} over time; there are {', '.join(SERIES)}")
@@ -341,7 +308,7 @@ class Result:
 
     def _cost_at(self, name: str, costs: Costs) -> npt.NDArray[np.float64]:
         """A percentile of cost in the window of each sample."""
-        operation, percentile = _COST_FIGURES[name]
+        operation, percentile = COST_FIGURES[name]
         windows = np.searchsorted(costs.windows["event"], self.timeline["event"])
         return np.asarray(costs.over_time(operation, PERCENTILES[percentile])[windows])
 

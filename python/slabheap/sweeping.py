@@ -28,9 +28,9 @@ from slabheap.formats import convert, open_trace
 from slabheap.grids import Point, points_of
 from slabheap.interrupts import deaf_to_interrupts, ignore_interrupts
 from slabheap.machine import processors
+from slabheap.merits import FIGURES, TIMED_FIGURES
 from slabheap.options import count
 from slabheap.replaying import expect_allocators, replay
-from slabheap.results import FIGURES, TIMED_FIGURES
 from slabheap.trace import Trace, compile_trace
 
 __all__ = ["TIMES", "Source", "frame_at", "sweep"]
@@ -54,7 +54,7 @@ _COLUMNS = {
     "bytes": "Int64",
     "regions": "Int64",
     "repeat": "Int64",
-    **FIGURES,
+    **{name: "Int64" if figure.is_whole else "Float64" for name, figure in FIGURES.items()},
     "error": "string",
     "version": "string",
     "python": "string",

@@ -53,6 +53,7 @@ PYTHON_ORDER = [
     "preloading",
     "recording",
     "costs",
+    "merits",
     "results",
     "hosting",
     "replaying",

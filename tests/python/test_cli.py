@@ -19,7 +19,7 @@ from making_traces import FREE, random_trace
 from places import TRACES
 from slabheap import Trace, __version__, replay
 from slabheap.cli.app import byte_count
-from slabheap.results import TIMED_FIGURES
+from slabheap.merits import TIMED_FIGURES
 
 PERL = TRACES / "perl-pod.trace"
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from making_traces import ALLOCATE, FREE, REALLOCATE, random_trace, trace_of
+from places import ROOT
 from slabheap import Trace, compare, replay
-from slabheap.results import FIGURES, SERIES, TIMED_FIGURES
+from slabheap.merits import FIGURES, SERIES, TIMED_FIGURES
 
 TRACE = random_trace(21, 4000)
 ALLOCATORS = ("classic", "compact", "system")
@@ -73,11 +74,22 @@ def test_every_figure_is_there_and_of_its_kind() -> None:
     for result in compare(TRACE, ALLOCATORS, repeats=2):
         figures = result.figures()
         assert list(figures) == list(FIGURES)
-        for name, kind in FIGURES.items():
+        for name, figure in FIGURES.items():
             if figures[name] is not None:
-                assert type(figures[name]) is (int if kind == "Int64" else float), name
+                assert type(figures[name]) is (int if figure.is_whole else float), name
         missing = {name for name, value in figures.items() if value is None}
         assert missing == (set() if result.allocator == "slabheap" else {"largest_free_bytes", "occupancy"})
+
+
+def test_what_is_known_of_a_figure_is_what_docs_figures_md_says() -> None:
+    document = (ROOT / "docs/figures.md").read_text()
+    for figures in (FIGURES, SERIES):
+        assert all(name == figure.name and figure.title for name, figure in figures.items())
+        assert all(figure.unit == "ns" for name, figure in figures.items() if name.endswith("_ns"))
+        assert all(figure.unit == "bytes" for name, figure in figures.items() if "bytes" in name)
+    assert [name for name, figure in FIGURES.items() if f"`{name}`" not in document and figure.unit != "ns"] == ["events"]
+    better = {figure.name for figures in (FIGURES, SERIES) for figure in figures.values() if figure.more_is_better}
+    assert better == {"operations_per_second", "occupancy", "largest_free_bytes", "largest_free"}
 
 
 def test_figures_are_the_same_each_time_but_for_times() -> None:

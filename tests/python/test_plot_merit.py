@@ -11,7 +11,7 @@ from looking import saved, texts
 from making_traces import ALLOCATE, random_trace, trace_of
 from slabheap import compare, plot, replay
 from slabheap.costs import PERCENTILES
-from slabheap.results import SERIES
+from slabheap.merits import SERIES
 
 TRACE = random_trace(17, 5000)
 RESULTS = compare(TRACE, ["classic", "compact", "system"], repeats=2)
@@ -31,7 +31,7 @@ def test_each_figure_has_a_panel_with_a_line_for_each_replay(tmp_path: Path) -> 
     assert saved(figure, tmp_path)[0] == 1200
 
 
-@pytest.mark.parametrize("name", SERIES[2:])
+@pytest.mark.parametrize("name", list(SERIES)[2:])
 def test_every_figure_over_time_can_be_drawn(name: str, tmp_path: Path) -> None:
     if np.isnan(RESULTS[0].series(name).astype(np.float64)).all():
         with pytest.raises(ValueError, match=f"none of the results has {name}"):

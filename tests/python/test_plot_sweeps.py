@@ -91,6 +91,14 @@ def test_bytes_over_time_have_units_too() -> None:
     assert all(label.get_text().endswith(units) for label in figure.axes[1].get_yticklabels())
 
 
+def test_shares_and_costs_have_units_too() -> None:
+    for name, units in (("internal_fragmentation", ("%",)), ("seconds", ("ns", "µs", "ms", " s"))):
+        figure = plot.sweep_map(FRAME, "classes", "page_bytes", name)
+        assert all(text.endswith(units) for text in cells(figure.axes[0]).values())
+        figure.draw_without_rendering()
+        assert all(label.get_text().endswith(units) for label in figure.axes[1].get_yticklabels())
+
+
 def test_bytes_have_units_in_cells(tmp_path: Path) -> None:
     figure = plot.sweep_map(FRAME, "classes", "page_bytes", "peak_held_bytes", "Bytes")
     axes = figure.axes[0]

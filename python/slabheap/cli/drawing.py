@@ -14,10 +14,10 @@ from slabheap.files import replaced
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "ThemeName", "expect_file", "save"]
+__all__ = ["PICTURES", "ThemeName", "expect_file", "save"]
 
-#: The endings of files that a figure is written to.
-FIGURES = (".png", ".svg", ".pdf")
+#: The endings of files that a picture is written to.
+PICTURES = (".png", ".svg", ".pdf")
 
 
 class ThemeName(enum.StrEnum):

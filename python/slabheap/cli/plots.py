@@ -13,10 +13,11 @@ import typer
 import slabheap
 from slabheap.cli.app import Allocators, HeapBytes, HeapOptions, Repeats, TracePath, app, class_list, read_program, takes_heap_options
 from slabheap.cli.console import Shown, errors_end, print_note, shown_progress
-from slabheap.cli.drawing import FIGURES, ThemeName, expect_file, save
+from slabheap.cli.drawing import PICTURES, ThemeName, expect_file, save
 from slabheap.cli.replays import compared
+from slabheap.merits import SERIES
 from slabheap.replaying import replay as replay_trace
-from slabheap.results import SERIES, Result
+from slabheap.results import Result
 from slabheap.trace import Trace
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def timeline(
     slabheap plot timeline app.trace -a classic -a compact -a system --clock seconds -o time.svg
     """
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         results = _compared(trace, allocators, heap_bytes, 0)
         _draw(output, theme, lambda: slabheap.plot.timeline(results, title, clock=clock.value))
 
@@ -122,7 +123,7 @@ def comparison(
     slabheap plot comparison app.trace -a classic -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 --repeats 5 -o bars.png
     """
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         results = _compared(trace, allocators, heap_bytes, repeats)
         _draw(output, theme, lambda: slabheap.plot.comparison(results, title or f"{trace.name}: {results[0].events:,} events"))
 
@@ -137,7 +138,7 @@ def figures(
             "--figure",
             "-f",
             help="Any of those over time, such as external_fragmentation, live_pages, largest_free, allocate_p99_ns. Repeatable.",
-            autocompletion=lambda: list(SERIES[2:]),
+            autocompletion=lambda: list(SERIES)[2:],
         ),
     ] = None,
     allocators: Allocators = None,
@@ -156,10 +157,10 @@ def figures(
     from slabheap.plot.merit import check_figures  # which loads matplotlib
 
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         if names:
             check_figures(names)
-        is_timed = any(name.endswith("_ns") for name in names or ())
+        is_timed = any(SERIES[name].unit == "ns" for name in names or ())
         results = _compared(trace, allocators, heap_bytes, repeats, costs=is_timed)
         _draw(output, theme, lambda: slabheap.plot.figures(results, names or None, title, clock=clock.value))
 
@@ -178,7 +179,7 @@ def costs(
     slabheap plot costs app.trace -a classic -a system -a /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 -o costs.png
     """
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         results = _compared(trace, allocators, heap_bytes, 0, costs=True)
         _draw(output, theme, lambda: slabheap.plot.call_costs(results, title))
 
@@ -202,7 +203,7 @@ def page_map(
     slabheap plot pages app.trace --event 1000000 --columns 256 -o pages.png
     """
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         with shown_progress() as progress:
             result = _replayed(trace, None, progress, event, **options)
         if not result.snapshots:
@@ -229,7 +230,7 @@ def strip(
     slabheap plot strip app.trace --frames 12 -o strip.png
     """
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         with shown_progress() as progress:
             result = _replayed(trace, frames, progress, **options)
         _draw(output, theme, lambda: slabheap.plot.page_strip(result, title, columns))
@@ -289,7 +290,7 @@ def class_occupancy(
     slabheap plot classes app.trace --classes 16,32,48,64,128,256,512 -o classes.png
     """
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         with shown_progress() as progress:
             result = _replayed(trace, None, progress, **options)
         _draw(output, theme, lambda: slabheap.plot.class_occupancy(result, title))
@@ -312,7 +313,7 @@ def lifetimes(
     slabheap plot lifetimes app.trace --classes 64,128,256,512,1024,2048,4096 -o sizes.png
     """
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         lines = class_list(classes) if classes else []
         with shown_progress() as progress:
             loaded = Trace.load(trace, progress=lambda done, total: progress("reading", done, total))
@@ -342,6 +343,6 @@ def sweep(
     from slabheap.sweeping import frame_at  # which loads pandas
 
     with errors_end():
-        expect_file(output, FIGURES)
+        expect_file(output, PICTURES)
         rows = frame_at(frame)
         _draw(output, theme, lambda: slabheap.plot.sweep_map(rows, x, y, value, title))

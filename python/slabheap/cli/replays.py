@@ -27,9 +27,10 @@ from slabheap.cli.app import (
     takes_heap_options,
 )
 from slabheap.cli.console import Shown, errors_end, out, print_json, print_note, shown_progress, table_of
-from slabheap.cli.drawing import FIGURES, expect_file, save
+from slabheap.cli.drawing import PICTURES, expect_file, save
 from slabheap.costs import OPERATIONS
 from slabheap.files import replaced
+from slabheap.merits import FIGURES
 from slabheap.replaying import compare as compare_allocators
 from slabheap.replaying import replay as replay_trace
 from slabheap.results import Result
@@ -69,21 +70,19 @@ def _print_costs(results: Sequence[Result]) -> None:
         out.print(table_of("What calls cost", columns, rows))
 
 
+# Of the figures, those that are not in the first table.
+_PRINTED = (
+    *("internal_fragmentation", "external_fragmentation", "occupancy", "largest_free_bytes"),
+    *("mean_held_bytes", "mean_held_bytes_by_time", "peak_live_pages", "touched_pages"),
+)
+
+
 def _print_figures(result: Result) -> None:
     """The figures at the peak, and those of pages."""
-    peak = result.at_peak
-    if peak is None:
+    if result.at_peak is None:
         return
-    rows = [
-        ["internal fragmentation at the peak", f"{peak.internal_fragmentation:.1%}"],
-        ["external fragmentation at the peak", f"{peak.external_fragmentation:.1%}"],
-        *([] if peak.occupancy is None else [["occupancy of slabs at the peak", f"{peak.occupancy:.1%}"]]),
-        *([] if peak.largest_free is None else [["largest free at the peak", bytes_text(peak.largest_free)]]),
-        ["held on average, over events", bytes_text(int(result.mean("held")))],
-        ["held on average, over time", bytes_text(int(result.mean("held", "time")))],
-        ["pages of 4 KiB live at most", f"{result.peak_live_pages:,}"],
-        ["pages of 4 KiB touched", f"{result.touched_pages:,}"],
-    ]
+    found = result.figures()
+    rows = [[FIGURES[name].title, FIGURES[name].text(found[name])] for name in _PRINTED if found[name] is not None]
     out.print(table_of("Figures", ["", "value"], rows))
 
 
@@ -166,8 +165,8 @@ def replay(
     """
     with errors_end(), shown_progress() as progress:
         _expect_file("--series", series, _SERIES)
-        _expect_file("--timeline", timeline, FIGURES)
-        _expect_file("--map", page_map, FIGURES)
+        _expect_file("--timeline", timeline, PICTURES)
+        _expect_file("--map", page_map, PICTURES)
         result = replay_trace(
             read_program(trace, progress),
             allocator,
@@ -239,8 +238,8 @@ def compare(
     zstdcat app.trace.zst | slabheap compare - --json | jq '.[] | [.label, .held_ratio, .allocate_p99_ns]'
     """
     with errors_end(), shown_progress() as progress:
-        _expect_file("--plot", picture, FIGURES)
-        _expect_file("--timeline", timeline, FIGURES)
+        _expect_file("--plot", picture, PICTURES)
+        _expect_file("--timeline", timeline, PICTURES)
         program = read_program(trace, progress)
         results = compared(program, allocators, heap_bytes, progress, huge_pages, repeats=repeats, warm=warm, costs=costs and repeats > 0)
     if as_json:

@@ -12,9 +12,10 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
+from slabheap.merits import SERIES, Unit
 from slabheap.plot.over_time import Clock, check_clock, clock_axis, clocked
 from slabheap.plot.style import Theme, count_bytes, expect_results, figure_of, line_style, name_axes, styled, write_heading
-from slabheap.results import SERIES, Result
+from slabheap.results import Result
 from slabheap.texts import counted, distinct_labels, time_text
 
 __all__ = ["figures"]
@@ -22,9 +23,7 @@ __all__ = ["figures"]
 _Numbers: TypeAlias = npt.NDArray[np.float64]
 
 _DEFAULT = ("internal_fragmentation", "external_fragmentation", "live_pages")
-_BYTES = ("requested", "used", "held", "slack", "largest_free")
-_SHARES = ("internal_fragmentation", "external_fragmentation", "occupancy")
-_UNITS = {"live_pages": "pages of 4 KiB", "touched_pages": "pages of 4 KiB", "failures": "requests", "operations_per_second": ""}
+_UNITS: dict[Unit, str] = {"bytes": "bytes", "pages": "pages of 4 KiB", "count": "requests"}  # of others the ticks have it
 
 
 def check_figures(names: Sequence[str]) -> None:
@@ -33,18 +32,18 @@ def check_figures(names: Sequence[str]) -> None:
         raise ValueError("there is no figure to draw")
     for name in names:
         if name in ("event", "time") or name not in SERIES:
-            raise ValueError(f"there is no figure {name!r} over time; there are {', '.join(SERIES[2:])}")
+            raise ValueError(f"there is no figure {name!r} over time; there are {', '.join(list(SERIES)[2:])}")
 
 
-def _scale(axis: Axis, name: str, most: float) -> None:
+def _scale(axis: Axis, unit: Unit, most: float) -> None:
     """Ticks that suit the unit of a figure."""
-    if name in _BYTES:
+    if unit == "bytes":
         count_bytes(axis, 2 * most)
         return
-    axis.set_major_locator(MaxNLocator(5, integer=name in ("live_pages", "touched_pages", "failures")))
-    if name in _SHARES:
+    axis.set_major_locator(MaxNLocator(5, integer=unit in ("pages", "count")))
+    if unit == "share":
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
-    elif name.endswith("_ns"):
+    elif unit == "ns":
         axis.set_major_formatter(FuncFormatter(lambda value, _: time_text(value)))
     else:
         axis.set_major_formatter(EngFormatter(sep=""))
@@ -58,12 +57,12 @@ def _draw_panel(axes: Axes, results: Sequence[Result], labels: Sequence[str], na
         # A single sample holds from the left to the right.
         x, y = (clocked(result, clock), line) if line.size != 1 else (np.array([0.0, 1.0]), np.repeat(line, 2))
         axes.plot(x, y, label=label, **line_style(index, look.colours))
-    _scale(axes.yaxis, name, most)
+    _scale(axes.yaxis, SERIES[name].unit, most)
     clock_axis(axes, clock, results[0])
     if name != "external_fragmentation":  # which can be negative
         axes.set_ylim(0, 1.05 * most or 1.0)
-    name_axes(axes, axes.get_xlabel(), _UNITS.get(name, "bytes" if name in _BYTES else ""))
-    axes.set_title(name.replace("_", " ").removesuffix(" ns"), fontsize=9)
+    name_axes(axes, axes.get_xlabel(), _UNITS.get(SERIES[name].unit, ""))
+    axes.set_title(SERIES[name].title, fontsize=9)
 
 
 def figures(results: Result | Sequence[Result], names: Sequence[str] | None = None, title: str = "", *, clock: Clock = "events") -> Figure:

@@ -15,9 +15,10 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from slabheap import merits
 from slabheap.grids import AXES, axis_text
 from slabheap.plot.style import Theme, figure_of, frame, name_axes, styled, write_title
-from slabheap.texts import bytes_text, distinct_labels
+from slabheap.texts import distinct_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,29 +29,10 @@ _Numbers: TypeAlias = npt.NDArray[np.float64]
 
 _MOST_VALUES = 40  # of an axis
 
-# Of these figures more is better.
-_MORE_IS_BETTER = ("operations_per_second", "occupancy", "largest_free_bytes")
 
-
-def _is_of_bytes(name: str) -> bool:
-    return "bytes" in name
-
-
-def _value_text(name: str, value: float) -> str:
-    """A figure of a sweep, short enough for a cell."""
-    if _is_of_bytes(name):
-        return bytes_text(value)
-    if name == "operations_per_second":
-        return f"{value / 1e6:.1f}"
-    if float(value).is_integer() and abs(value) < 1e6:
-        return f"{value:,.0f}"
-    return f"{value:.3f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"
-
-
-def _name_of(name: str) -> str:
-    return {"operations_per_second": "million operations a second", "held_ratio": "peak held / peak requested"}.get(
-        name, name.replace("_", " ")
-    )
+def _figure(name: str) -> merits.Figure:
+    """What is known of a column of numbers."""
+    return merits.FIGURES.get(name) or merits.Figure.of(name, "count")
 
 
 def _is_numeric(column: pd.Series[Any]) -> bool:
@@ -112,12 +94,12 @@ def _write_cells(axes: Axes, medians: _Numbers, counts: npt.NDArray[np.int64], s
             continue
         red, green, blue, _ = look.ramp(shades[i, j])
         ink = "#111111" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "#ffffff"
-        axes.text(j, i, _value_text(value, figure), ha="center", va="center", fontsize=8, color=ink)
+        axes.text(j, i, _figure(value).text(figure), ha="center", va="center", fontsize=8, color=ink)
 
 
 def _mark_best(axes: Axes, medians: _Numbers, value: str, look: Theme) -> None:
     """Frames the best cells, unless all are as good."""
-    best = np.nanmax(medians) if value in _MORE_IS_BETTER else np.nanmin(medians)
+    best = np.nanmax(medians) if _figure(value).more_is_better else np.nanmin(medians)
     if np.nanmin(medians) == np.nanmax(medians):
         return
     for i, j in np.argwhere(medians == best):
@@ -138,13 +120,14 @@ def _name_cells(axes: Axes, x: str, y: str, columns: list[Any], rows: list[Any])
 
 
 def _add_scale(axes: Axes, image: AxesImage, value: str, span: float) -> None:
-    bar = axes.figure.colorbar(image, ax=axes, label=textwrap.fill(_name_of(value), 24), pad=0.02)
+    bar = axes.figure.colorbar(image, ax=axes, label=textwrap.fill(_figure(value).title, 24), pad=0.02)
     bar.ax.tick_params(labelsize=8)
-    if _is_of_bytes(value):
-        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda number, _: bytes_text(number)))
-    elif value == "operations_per_second":
+    unit = _figure(value).unit
+    if unit in ("bytes", "share", "seconds", "ns"):
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda number, _: _figure(value).text(number)))
+    elif unit == "rate":
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number / 1e6:g}"))
-    if _is_of_bytes(value) and span > 0:
+    if unit == "bytes" and span > 0:
         bar.ax.yaxis.set_major_locator(MultipleLocator(2.0 ** math.ceil(math.log2(span / 5))))
 
 
@@ -198,7 +181,8 @@ def sweep_map(rows_of_sweep: pd.DataFrame, x: str, y: str, value: str = "held_ra
         _name_cells(axes, x, y, columns, rows)
         _add_scale(axes, image, value, high - low)
         holes = "; hatched: not run" if (counts == 0).any() else ""
-        better = "more is better" if value in _MORE_IS_BETTER else "less is better"
-        about = f"{_name_of(value)[0].upper()}{_name_of(value)[1:]}{_median_of(rows_of_sweep, x, y)}; {better}{holes}"
+        better = "more is better" if _figure(value).more_is_better else "less is better"
+        name = _figure(value).title
+        about = f"{name[0].upper()}{name[1:]}{_median_of(rows_of_sweep, x, y)}; {better}{holes}"
         write_title(axes, title or about, width - 0.8)
         return figure
