@@ -25,10 +25,10 @@ _READER = (
     "trace.py",
     "tracefile.py",
 )
-#: What a `Heap` of Python consists of, beside the library.
+#: What a `Heap` of Python consists of, beside the library, and beside `markup` and `texts`, which say how it looks.
 _PYTHON_HEAP = (
     *(f"python/native/module/{name}.{end}" for name in ("heap_binding", "heap_choice", "heap_state", "rows") for end in ("cpp", "hpp")),
-    *(f"python/slabheap/{name}.py" for name in ("errors", "heap", "markup", "options", "pages", "stats", "texts")),
+    *(f"python/slabheap/{name}.py" for name in ("errors", "heap", "options", "pages", "stats")),
 )
 #: What a part tests, if it is not the heap and the C interface alone.
 _TESTED = {
