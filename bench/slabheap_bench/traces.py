@@ -37,6 +37,12 @@ def allocators() -> list[str]:
     return [*PRESETS, "system", *(str(paths[0].resolve()) for paths in found if paths)]
 
 
+def mimalloc_version(number: int) -> str:
+    """The version that mimalloc tells as a number: 209 is 2.0.9, and since a part may have two digits, 30302 is 3.3.2."""
+    base = 100 if number >= 10_000 else 10
+    return f"{number // base**2}.{number // base % base}.{number % base}"
+
+
 def version_of(allocator: str) -> str:
     """The version of an allocator, as its file or the library itself tells."""
     if allocator in PRESETS:
@@ -46,8 +52,7 @@ def version_of(allocator: str) -> str:
         version.restype = ctypes.c_char_p
         return f"glibc {version().decode()}"
     if "mimalloc" in allocator:
-        number = ctypes.CDLL(allocator).mi_version()
-        return f"{number // 100}.{number // 10 % 10}.{number % 10}"
+        return mimalloc_version(ctypes.CDLL(allocator).mi_version())
     content = Path(allocator).read_bytes()
     for pattern in _VERSIONS:
         if found := re.search(pattern, content):

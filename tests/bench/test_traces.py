@@ -1,6 +1,7 @@
 """Replaying traces on every allocator."""
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,23 @@ def test_the_system_and_both_presets_are_always_there_and_tell_their_versions() 
     assert found[:3] == ["classic", "compact", "system"]
     for allocator in found:
         assert any(character.isdigit() for character in traces.version_of(allocator)), allocator
+
+
+def test_mimalloc_tells_its_version_in_three_digits_or_in_five() -> None:
+    told = {182: "1.8.2", 209: "2.0.9", 214: "2.1.4", 315: "3.1.5", 20300: "2.3.0", 30302: "3.3.2", 30412: "3.4.12"}
+    assert {number: traces.mimalloc_version(number) for number in told} == told
+
+
+def test_a_library_tells_its_version_by_a_call_a_text_or_its_name(tmp_path: Path) -> None:
+    source, mimalloc = tmp_path / "version.c", tmp_path / "libmimalloc.so.3"
+    source.write_text("int mi_version(void) { return 30302; }")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", mimalloc, source], check=True)
+    texts = {
+        "libjemalloc.so.2": b"\0config.debug\0005.3.1-0-g81034ce1f1373e37dc865038e1bc8eeecf559ce8\0",
+        "libtcmalloc_minimal.so.4.5.10": b"\0gperftools 2.10\0",
+        "libother.so.7.1": b"",
+    }
+    for name, content in texts.items():
+        (tmp_path / name).write_bytes(content)
+    versions = [traces.version_of(str(tmp_path / name)) for name in (mimalloc.name, *texts)]
+    assert versions == ["3.3.2", "5.3.1", "2.10", "7.1"]
