@@ -61,7 +61,11 @@ pub(crate) struct ArenaSource {
     is_taken: &'static AtomicBool,
 }
 
-// SAFETY: as for `Arena`.
+// SAFETY: the arena is static, so it is there for every thread, and `take` gives its memory to one of them, once; the pointer is good for
+// nothing else.
+unsafe impl Send for ArenaSource {}
+
+// SAFETY: as above.
 unsafe impl Sync for ArenaSource {}
 
 impl ArenaSource {
