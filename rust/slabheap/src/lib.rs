@@ -13,6 +13,7 @@ mod heap;
 mod lock;
 mod raw;
 mod rescue;
+#[cfg(feature = "allocator-api2")]
 mod shared;
 pub mod soundness;
 mod walk;
@@ -25,6 +26,7 @@ pub use heap::Heap;
 pub use lock::{Lock, SpinLock};
 pub use raw::version;
 pub use rescue::{Rescue, RescueFn};
+#[cfg(feature = "allocator-api2")]
 pub use shared::SharedHeap;
 pub use slabheap_sys as sys;
 pub use slabheap_sys::{

@@ -12,8 +12,10 @@ use core::sync::atomic::{AtomicUsize, Ordering, fence};
 /// A heap that belongs to all of its handles, on any threads, and is used by one of them at a time. It goes when the last handle goes; each
 /// collection that was made in it holds one.
 ///
+/// It allocates by the trait `Allocator` only, so it is there by the feature `allocator-api2`.
+///
 /// ```
-/// # #[cfg(all(feature = "os", feature = "allocator-api2"))] {
+/// # #[cfg(feature = "os")] {
 /// use allocator_api2::vec::Vec;
 /// use slabheap::{Heap, SharedHeap};
 ///

@@ -22,7 +22,7 @@
 //! |---|---|---|---|
 //! | [`Heap`](crate::Heap) | yes | no | It has no ties to a thread. A `&Heap` allocates (by `allocator-api2`), so two threads must not have one |
 //! | `&Heap` | no | no | So a collection in it stays on the heap's thread, and the heap stays while there is one |
-//! | [`SharedHeap`](crate::SharedHeap) | yes | yes | Each handle is an owner, and every use is under the lock |
+//! | `SharedHeap` | yes | yes | Each handle is an owner, and every use is under the lock |
 //! | [`GlobalHeap`](crate::GlobalHeap) | yes | yes | Every use is under the lock |
 //! | [`Arena`](crate::Arena) | yes | yes | An atomic flag says who may have its memory |
 //! | [`Rescue`](crate::Rescue), [`Blocks`](crate::Blocks), [`Runs`](crate::Runs) | no | no | They are uses of a heap in progress |
