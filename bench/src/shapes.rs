@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use slabheap_sys::{HeapFreedRuns, HeapStats, HeapStatus, heap_allocate, heap_deallocate, heap_free};
 
 use crate::counted::{Block, Counted, Free, Heaps};
@@ -14,7 +14,8 @@ use crate::stepping::Stepper;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Shape {
     pub kind: Kind,
-    pub freed_runs: &'static str,
+    #[serde(serialize_with = "serialize_word")]
+    pub freed_runs: HeapFreedRuns,
     /// Of address space, over all regions.
     pub bytes: usize,
     pub regions: usize,
@@ -24,10 +25,22 @@ pub struct Shape {
 pub const KINDS: [Kind; 3] = [CLASSIC, COMPACT, CLASSIC_BEST_FIT];
 
 /// What becomes of freed runs.
-pub const FREED_RUNS: [&str; 2] = ["kept", "merged"];
+pub const FREED_RUNS: [HeapFreedRuns; 2] = [HeapFreedRuns::Kept, HeapFreedRuns::Merged];
 
 /// Bytes and regions of the heaps that are compared.
 pub const SIZES: [(usize, usize); 6] = [(1 << 20, 1), (1 << 30, 1), (64 << 30, 1), (1 << 20, 64), (1 << 30, 64), (64 << 30, 64)];
+
+/// What tables and reports call it.
+fn word(freed_runs: HeapFreedRuns) -> &'static str {
+    match freed_runs {
+        HeapFreedRuns::Kept => "kept",
+        HeapFreedRuns::Merged => "merged",
+    }
+}
+
+fn serialize_word<S: Serializer>(freed_runs: &HeapFreedRuns, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word(*freed_runs))
+}
 
 impl Shape {
     /// Every shape.
@@ -46,7 +59,7 @@ impl Shape {
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let regions = if self.regions == 1 { "1 region".to_owned() } else { format!("{} regions", self.regions) };
-        write!(formatter, "{}, {}, {}, {regions}", self.kind.name, self.freed_runs, Bytes(self.bytes))
+        write!(formatter, "{}, {}, {}, {regions}", self.kind.name, word(self.freed_runs), Bytes(self.bytes))
     }
 }
 
@@ -60,8 +73,7 @@ pub struct CountedHeap {
 impl CountedHeap {
     /// A fresh heap.
     pub fn new(shape: &Shape, stepper: Stepper) -> Self {
-        let freed_runs = if shape.freed_runs == "merged" { HeapFreedRuns::Merged } else { HeapFreedRuns::Kept };
-        Self { heap: MappedHeap::new(shape.kind, freed_runs, shape.region_bytes(), shape.regions), stepper }
+        Self { heap: MappedHeap::new(shape.kind, shape.freed_runs, shape.region_bytes(), shape.regions), stepper }
     }
 
     /// What the heap holds.

@@ -10,6 +10,7 @@
 //! In each, calls that found no memory are told apart.
 
 use serde::Serialize;
+use slabheap_sys::HeapFreedRuns;
 
 use crate::counted::{Block, Counted, Free, Heaps};
 use crate::random::Random;
@@ -49,7 +50,7 @@ pub fn states(shape: &Shape, operations: usize, stepper: Stepper) -> Vec<State> 
     let heaps = &mut ShapeHeaps { shape: *shape, stepper };
     let mut states = states_of_anyone(heaps, operations);
     states.push(replaced(heaps, operations, Level::Full).state("short"));
-    if shape.freed_runs == "kept" {
+    if shape.freed_runs == HeapFreedRuns::Kept {
         states.push(emptying(shape, stepper));
     }
     states

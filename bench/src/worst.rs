@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fmt, iter, thread};
 
 use serde::Serialize;
+use slabheap_sys::HeapFreedRuns;
 
 use crate::counted::{Heaps, PeerHeaps};
 use crate::machine::Machine;
@@ -158,7 +159,7 @@ pub fn run(tasks: &[Task], operations: usize, command: String, progress: impl Fn
 fn first_calls(kind: Kind, stepper: Stepper) -> Vec<FirstCall> {
     let pairs = FIRST_SIZES.iter().flat_map(|&size| FIRST_HEAPS.iter().map(move |&bytes| (size, bytes)));
     let count = |(size, bytes)| {
-        let shape = Shape { kind, freed_runs: "kept", bytes, regions: 1 };
+        let shape = Shape { kind, freed_runs: HeapFreedRuns::Kept, bytes, regions: 1 };
         let (block, instructions) = ShapeHeaps { shape, stepper }.with_fresh(|heap| heap.allocate(size));
         assert!(block.is_some(), "a fresh heap serves its first request");
         FirstCall { kind, size, bytes, instructions }

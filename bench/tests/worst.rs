@@ -1,14 +1,15 @@
 //! Single operations are counted in every state of a heap.
 
 use slabheap_bench::mapped::CLASSIC;
-use slabheap_bench::shapes::{CountedHeap, KINDS, Shape};
+use slabheap_bench::shapes::{CountedHeap, FREED_RUNS, KINDS, Shape};
 use slabheap_bench::states::{State, emptying, keep, states};
 use slabheap_bench::stepping::Stepper;
 use slabheap_bench::worst::{Task, WorstReport, run};
+use slabheap_sys::HeapFreedRuns;
 
 const OPERATIONS: usize = 40;
 
-fn states_of(freed_runs: &'static str) -> Vec<State> {
+fn states_of(freed_runs: HeapFreedRuns) -> Vec<State> {
     states(&Shape { kind: CLASSIC, freed_runs, bytes: 1 << 20, regions: 1 }, OPERATIONS, Stepper::new())
 }
 
@@ -22,7 +23,7 @@ fn counted(text: &str) -> WorstReport {
 
 #[test]
 fn every_call_of_every_state_is_counted() {
-    let states = states_of("merged");
+    let states = states_of(HeapFreedRuns::Merged);
     assert_eq!(names_of(&states), ["warm", "cold", "spread", "short"]);
     for state in &states {
         for call in [state.allocate, state.deallocate, state.free] {
@@ -37,7 +38,7 @@ fn every_call_of_every_state_is_counted() {
 
 #[test]
 fn emptying_takes_more_than_any_other_call_of_a_heap_that_keeps_runs() {
-    let states = states_of("kept");
+    let states = states_of(HeapFreedRuns::Kept);
     assert_eq!(names_of(&states), ["warm", "cold", "spread", "short", "emptying"]);
     let (warm, emptying) = (&states[0], &states[4]);
     assert!(emptying.allocate.worst > 2 * warm.allocate.worst, "{states:?}");
@@ -47,7 +48,7 @@ fn emptying_takes_more_than_any_other_call_of_a_heap_that_keeps_runs() {
 #[test]
 fn a_call_that_succeeds_may_have_to_empty_a_heap() {
     for kind in KINDS {
-        let shape = Shape { kind, freed_runs: "kept", bytes: 4 << 20, regions: 1 };
+        let shape = Shape { kind, freed_runs: HeapFreedRuns::Kept, bytes: 4 << 20, regions: 1 };
         let runs = keep(&mut CountedHeap::new(&shape, Stepper::new()), &shape, 1);
         let state = emptying(&shape, Stepper::new());
         assert!(state.allocate.worst > 100 * runs as u64 && state.fails.worst > 100 * runs as u64, "{runs} runs: {state:?}");
@@ -59,7 +60,7 @@ fn a_heap_that_is_emptied_kept_as_many_runs_as_it_can() {
     for kind in KINDS {
         // A run takes room for its pages beside a 512th of the limit: the more pages there are, the closer it gets to 512 runs.
         for (bytes, least) in [(1 << 20, 25), (1 << 30, 490), (64 << 30, 509)] {
-            let shape = Shape { kind, freed_runs: "kept", bytes, regions: 1 };
+            let shape = Shape { kind, freed_runs: HeapFreedRuns::Kept, bytes, regions: 1 };
             let count = keep(&mut CountedHeap::new(&shape, Stepper::new()), &shape, 1);
             assert!((least..=512).contains(&count), "{shape} keeps {count}");
         }
@@ -68,7 +69,7 @@ fn a_heap_that_is_emptied_kept_as_many_runs_as_it_can() {
 
 #[test]
 fn counting_again_counts_the_same() {
-    let counts = || states_of("merged").iter().map(|state| (state.allocate, state.free)).collect::<Vec<_>>();
+    let counts = || states_of(HeapFreedRuns::Merged).iter().map(|state| (state.allocate, state.free)).collect::<Vec<_>>();
     assert_eq!(counts(), counts());
 }
 
@@ -108,4 +109,12 @@ fn some_heaps_can_be_chosen_by_a_part_of_their_descriptions() {
     assert_eq!(described(&["compact, first", "peer rlsf, 1 MiB"]), ["compact, first calls", "peer rlsf, 1 MiB"]);
     assert!(described(&["peer glibc"]).is_empty());
     assert!(described(&[]).len() > 50);
+}
+
+#[test]
+fn a_shape_says_what_becomes_of_freed_runs_by_a_word() {
+    let shapes = FREED_RUNS.map(|freed_runs| Shape { kind: CLASSIC, freed_runs, bytes: 1 << 20, regions: 1 });
+    let reported = shapes.map(|shape| serde_json::to_value(shape).expect("a shape becomes JSON")["freed_runs"].clone());
+    assert_eq!(reported, ["kept", "merged"]);
+    assert_eq!(shapes.map(|shape| shape.to_string()), ["classic, kept, 1 MiB, 1 region", "classic, merged, 1 MiB, 1 region"]);
 }
