@@ -33,7 +33,8 @@ pub enum Command {
     /// Replays recorded traces with every peer, in interleaved rounds
     ///
     /// Each replay that is timed follows one that is not, of which every block was freed. Peers that manage an arena also tell how much
-    /// of a fresh one a replay touches.
+    /// of a fresh one a replay touches. An arena has eight times the bytes that are live at the peak of the trace; if that
+    /// is more than 1 GiB, the trace is refused.
     Traces(TracesArgs),
     /// Counts the instructions of single operations, and tells the worst
     ///

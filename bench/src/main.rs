@@ -51,7 +51,7 @@ fn traces(args: &TracesArgs) -> io::Result<()> {
     let recordings = args.files.iter().map(|file| Recording::read(file)).collect::<io::Result<Vec<_>>>()?;
     let rounds = args.rounds as usize;
     let show = |round| show_line(&format!("round {} of {rounds}", round + 1));
-    let report = traces::run(&recordings, &args.peers.chosen(), rounds, command_line(), show);
+    let report = traces::run(&recordings, &args.peers.chosen(), rounds, command_line(), show)?;
     println!("{}", traces::table(&report));
     write_json(args.output.json.as_deref(), &report)
 }

@@ -1,6 +1,7 @@
 //! The comparison on recorded traces: in time, and, of peers that manage an arena, in what they touch of it.
 
 use std::hint::black_box;
+use std::io;
 use std::ptr;
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,10 @@ use serde::Serialize;
 
 use crate::arena::Arena;
 use crate::machine::Machine;
+use crate::mapped::Bytes;
 use crate::peer::{Entry, Memory, Peer};
 use crate::recording::{Call, Kind, Recording};
 use crate::replay::{Passes, Timing};
-use crate::speed::ARENA_BYTES;
 use crate::statistics::Quartiles;
 
 /// As in the comparison of workloads: the first replay is for those that cannot start afresh.
@@ -21,8 +22,14 @@ const PASSES: Passes = Passes { warm_up: 1, timed: 4, patience: Duration::from_s
 /// How long one replay may take whose touches are counted; it needs no other.
 const LONGER: Duration = Duration::from_secs(20);
 
+/// The bytes of an arena, over those that are live at the peak of what is replayed in it: as a replay of the laboratory has.
+const ARENA_PER_PEAK: usize = 8;
+
 /// The least that a peer gets.
 const LEAST_BYTES: usize = 16 << 20;
+
+/// The most, since all of it is resident.
+const MOST_BYTES: usize = 1 << 30;
 
 /// Calls between two looks at the clock.
 const STRETCH: usize = 1000;
@@ -54,15 +61,17 @@ pub struct PeerTrace {
 }
 
 /// Replays every recording with every peer, in interleaved rounds, and tells `progress` the number of each before it begins.
+///
+/// An error if a recording would need a larger arena than there can be.
 pub fn run(
     recordings: &[Recording],
     peers: &[&'static Entry],
     rounds: usize,
     command: String,
     mut progress: impl FnMut(usize),
-) -> TracesReport {
+) -> io::Result<TracesReport> {
     let machine = Machine::read();
-    let mut arena = Arena::new(ARENA_BYTES);
+    let mut arena = Arena::new(bytes_for_all(recordings)?);
     let mut samples = vec![vec![Vec::new(); peers.len()]; recordings.len()];
     for round in 0..rounds {
         progress(round);
@@ -92,7 +101,7 @@ pub fn run(
             });
         }
     }
-    TracesReport { command, machine, rounds, rows }
+    Ok(TracesReport { command, machine, rounds, rows })
 }
 
 /// Opens a peer and replays a recording. None if the arena does not hold its blocks, or it takes too long.
@@ -141,9 +150,23 @@ pub(crate) fn touched_bytes<P: Peer>(arena: &mut Arena, recording: &Recording) -
     is_whole.then(|| page_bytes * pages.iter().filter(|&&page| page & 1 != 0).count())
 }
 
-/// What a peer gets for a recording: as much as a replay of the Python package gives a heap.
+/// What a peer gets for a recording.
 fn bytes_for(recording: &Recording) -> usize {
-    (8 * recording.peak_requested_bytes()).next_power_of_two().clamp(LEAST_BYTES, ARENA_BYTES)
+    (ARENA_PER_PEAK * recording.peak_requested_bytes()).next_power_of_two().max(LEAST_BYTES)
+}
+
+/// What the largest of them needs; an error that names one that needs too much.
+fn bytes_for_all(recordings: &[Recording]) -> io::Result<usize> {
+    const MOST_AT_PEAK: usize = MOST_BYTES / ARENA_PER_PEAK;
+    if let Some(large) = recordings.iter().find(|recording| recording.peak_requested_bytes() > MOST_AT_PEAK) {
+        let (name, peak, most) = (&large.name, large.peak_requested_bytes(), Bytes(MOST_BYTES));
+        let reason = format!(
+            "{name}: {peak} bytes are live at its peak, and no more than {MOST_AT_PEAK} can be: arenas are of {ARENA_PER_PEAK} times \
+             as many, {most} at the most; `slabheap compare` replays larger traces"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    Ok(recordings.iter().map(bytes_for).max().unwrap_or(LEAST_BYTES))
 }
 
 /// Replays a recording once; false as soon as a request fails, or if it takes too long.
@@ -224,4 +247,79 @@ pub fn table(report: &TracesReport) -> String {
          that one replay touches: less is better.\n{table}",
         report.rounds
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::arena::Region;
+
+    const MIB: usize = 1 << 20;
+
+    thread_local! {
+        static REGION_BYTES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Tells how long its region is, and serves one block at a time.
+    struct Telling(Region);
+
+    static TELLING: Entry = Entry::of::<Telling>();
+
+    impl Peer for Telling {
+        fn name() -> &'static str {
+            "telling"
+        }
+
+        fn version() -> String {
+            String::new()
+        }
+
+        fn memory() -> Memory {
+            Memory::Arena
+        }
+
+        unsafe fn open(region: Region) -> Self {
+            REGION_BYTES.set(region.bytes);
+            Self(region)
+        }
+
+        fn allocate(&mut self, size: usize, _align: usize) -> *mut u8 {
+            if size <= self.0.bytes { self.0.start } else { ptr::null_mut() }
+        }
+
+        unsafe fn deallocate(&mut self, _block: *mut u8, _size: usize, _align: usize) {}
+    }
+
+    fn of_one_block(bytes: usize) -> Recording {
+        let line = format!("[\"allocate\",0,{bytes},8]");
+        Recording::of_lines(format!("{bytes} bytes"), line.as_bytes()).expect("the recording makes sense")
+    }
+
+    fn replayed(recordings: &[Recording]) -> io::Result<TracesReport> {
+        run(recordings, &[&TELLING], 1, String::new(), |_| ())
+    }
+
+    #[test]
+    fn an_arena_has_eight_times_the_peak_of_its_recording_and_16_mib_at_the_least() {
+        for (peak, bytes) in [(1, 16 * MIB), (2 * MIB, 16 * MIB), (2 * MIB + 1, 32 * MIB), (9 * MIB, 128 * MIB)] {
+            replayed(&[of_one_block(peak)]).expect("there is memory for the arena");
+            assert_eq!(REGION_BYTES.get(), bytes, "{peak}");
+        }
+        // The largest decides what is mapped, and not what the others get.
+        replayed(&[of_one_block(9 * MIB), of_one_block(1)]).expect("there is memory for the arena");
+        assert_eq!(REGION_BYTES.get(), 16 * MIB);
+    }
+
+    #[test]
+    fn a_recording_whose_arena_would_be_too_large_is_refused_by_its_name() {
+        for bytes in [128 * MIB + 1, usize::MAX / 2] {
+            let error = replayed(&[of_one_block(1), of_one_block(bytes)]).expect_err("it is too large").to_string();
+            assert!(
+                error.starts_with(&format!("{bytes} bytes: {bytes} bytes are live")) && error.contains("134217728"),
+                "{error}"
+            );
+        }
+    }
 }
