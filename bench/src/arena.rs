@@ -30,12 +30,18 @@ pub struct Region {
 impl Arena {
     /// Maps an arena, and writes to each of its pages; `bytes` is a power of two.
     pub fn new(bytes: usize) -> Self {
-        let arena = Self::untouched(bytes);
-        for offset in (0..bytes).step_by(OS_PAGE_BYTES) {
-            // SAFETY: `offset` is below `bytes`.
-            unsafe { arena.start.add(offset).write_volatile(0) };
-        }
+        let mut arena = Self::untouched(bytes);
+        arena.touch(bytes);
         arena
+    }
+
+    /// Writes to each page of the first `bytes` bytes, so that they are resident.
+    pub fn touch(&mut self, bytes: usize) {
+        let region = self.region(bytes);
+        for offset in (0..region.bytes).step_by(OS_PAGE_BYTES) {
+            // SAFETY: `offset` lies in the region, which no peer has while the arena is borrowed.
+            unsafe { region.start.add(offset).write_volatile(0) };
+        }
     }
 
     /// Maps an arena that takes up no memory but where a peer writes, for what is not timed.

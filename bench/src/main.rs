@@ -52,7 +52,7 @@ fn traces(args: &TracesArgs) -> io::Result<()> {
     let rounds = args.rounds as usize;
     let show = |round| show_line(&format!("round {} of {rounds}", round + 1));
     let report = traces::run(&recordings, &args.peers.chosen(), rounds, command_line(), show)?;
-    println!("{}", traces::table(&report));
+    println!("{}", tables::traces(&report));
     write_json(args.output.json.as_deref(), &report)
 }
 

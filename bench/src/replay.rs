@@ -45,13 +45,19 @@ const STRETCH: usize = 1000;
 pub fn replay<P: Peer>(arena: &mut Arena, workload: &Workload, list: &OperationList, passes: Passes) -> Option<Timing> {
     let mut peer = open_regions::<P>(arena, workload.regions)?;
     let mut slots = vec![ptr::null_mut(); list.slot_count()];
-    if !(0..passes.warm_up).all(|_| try_pass(&mut peer, list, &mut slots, passes.patience)) {
+    time(list.operations(), passes, |operations| pass(&mut peer, operations, &mut slots))
+}
+
+/// Does all operations of a list some times before the clock starts, and some while it runs. `pass` does a few, and is false as soon as a
+/// request fails. None if one does, or it takes too long.
+pub(crate) fn time<O>(operations: &[O], passes: Passes, mut pass: impl FnMut(&[O]) -> bool) -> Option<Timing> {
+    if !(0..passes.warm_up).all(|_| try_pass(operations, passes.patience, &mut pass)) {
         return None;
     }
     let start = Instant::now();
-    let is_whole = counted(passes.timed, &mut peer, list, &mut slots);
+    let is_whole = counted(passes.timed, operations, pass);
     let elapsed = start.elapsed();
-    is_whole.then_some(Timing { elapsed, operations: passes.timed * list.operations().len() })
+    is_whole.then_some(Timing { elapsed, operations: passes.timed * operations.len() })
 }
 
 /// Opens a peer on all of the arena, cut into so many regions if it is a heap of an arena.
@@ -69,14 +75,14 @@ fn open_regions<P: Peer>(arena: &mut Arena, regions: usize) -> Option<P> {
 
 /// What is timed and counted. Never inlined, so that tools that count instructions can tell it by its name.
 #[inline(never)]
-fn counted<P: Peer>(times: usize, peer: &mut P, list: &OperationList, slots: &mut [*mut u8]) -> bool {
-    (0..times).all(|_| pass(peer, list.operations(), slots))
+fn counted<O>(times: usize, operations: &[O], mut pass: impl FnMut(&[O]) -> bool) -> bool {
+    (0..times).all(|_| pass(operations))
 }
 
-/// Replays a list once; false as soon as a request fails, or if it takes too long.
-fn try_pass<P: Peer>(peer: &mut P, list: &OperationList, slots: &mut [*mut u8], patience: Duration) -> bool {
+/// Does all operations of a list once; false as soon as a request fails, or if it takes too long.
+pub(crate) fn try_pass<O>(operations: &[O], patience: Duration, mut pass: impl FnMut(&[O]) -> bool) -> bool {
     let start = Instant::now();
-    list.operations().chunks(STRETCH).all(|stretch| pass(peer, stretch, slots) && start.elapsed() < patience)
+    operations.chunks(STRETCH).all(|stretch| pass(stretch) && start.elapsed() < patience)
 }
 
 /// Does some operations of a list; false as soon as a request fails. Never inlined, so that the warm-up runs the same code.

@@ -9,6 +9,7 @@ use crate::space::SpaceReport;
 use crate::speed::SpeedReport;
 use crate::states::State;
 use crate::statistics::Quartiles;
+use crate::traces::TracesReport;
 use crate::worst::WorstReport;
 use crate::{peers, workloads};
 
@@ -49,6 +50,29 @@ pub fn space(report: &SpaceReport) -> String {
         "Live requested bytes over the bytes of the arena when the first request fails, the mean of {} seeds. \
          Higher is better.\n{table}",
         report.seeds
+    )
+}
+
+/// The recorded traces: a row for each peer, two columns for each trace.
+pub fn traces(report: &TracesReport) -> String {
+    let mut names: Vec<&str> = report.rows.iter().map(|row| row.trace.as_str()).collect();
+    names.dedup();
+    let columns: Vec<String> = names.iter().flat_map(|name| [format!("{name}, Mops/s"), format!("{name}, MiB")]).collect();
+    let mut table = peer_table(columns.iter().map(String::as_str));
+    let first = names.first().copied().unwrap_or_default();
+    for peer in report.rows.iter().filter(|row| row.trace == first) {
+        let cells = report.rows.iter().filter(|row| row.peer == peer.peer).flat_map(|row| {
+            let rate = row.quartiles.map(|quartiles| format!("{:.2}", 1e3 / quartiles.median));
+            let touched = row.touched_bytes.map(|bytes| format!("{:.2}", bytes as f64 / (1 << 20) as f64));
+            [rate, touched].map(or_dash)
+        });
+        table.add_row(head(peer.peer, &peer.version).chain(cells));
+    }
+    align_figures(&mut table, 2);
+    format!(
+        "Million operations a second behind a replay that is not timed, the median of {} rounds: more is better; and MiB of an arena \
+         that one replay touches: less is better.\n{table}",
+        report.rounds
     )
 }
 

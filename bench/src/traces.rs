@@ -3,9 +3,8 @@
 use std::hint::black_box;
 use std::io;
 use std::ptr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::arena::Arena;
@@ -13,7 +12,7 @@ use crate::machine::Machine;
 use crate::mapped::Bytes;
 use crate::peer::{Entry, Memory, Peer};
 use crate::recording::{Call, Kind, Recording};
-use crate::replay::{Passes, Timing};
+use crate::replay::{self, Passes, Timing};
 use crate::statistics::Quartiles;
 
 /// As in the comparison of workloads: the first replay is for those that cannot start afresh.
@@ -30,9 +29,6 @@ const LEAST_BYTES: usize = 16 << 20;
 
 /// The most, since all of it is resident.
 const MOST_BYTES: usize = 1 << 30;
-
-/// Calls between two looks at the clock.
-const STRETCH: usize = 1000;
 
 /// What came out, and how.
 #[derive(Clone, Debug, Serialize)]
@@ -117,13 +113,7 @@ pub(crate) fn replay<P: Peer>(arena: &mut Arena, recording: &Recording, passes: 
     // SAFETY: the arena is borrowed for as long as the peer lives.
     let mut peer = unsafe { P::open(arena.region(bytes_for(recording))) };
     let mut slots = vec![ptr::null_mut(); recording.slot_count()];
-    if !(0..passes.warm_up).all(|_| try_pass(&mut peer, recording, &mut slots, passes.patience, touch_first)) {
-        return None;
-    }
-    let start = Instant::now();
-    let is_whole = (0..passes.timed).all(|_| pass(&mut peer, recording.calls(), &mut slots, touch_first));
-    let elapsed = start.elapsed();
-    is_whole.then_some(Timing { elapsed, operations: passes.timed * recording.calls().len() })
+    replay::time(recording.calls(), passes, |calls| pass(&mut peer, calls, &mut slots, touch_first))
 }
 
 /// Opens a peer that manages an arena on one of which nothing is resident, replays a recording and touches every page of its
@@ -142,7 +132,7 @@ pub(crate) fn touched_bytes<P: Peer>(arena: &mut Arena, recording: &Recording) -
     // SAFETY: the arena is borrowed for as long as the peer lives.
     let mut peer = unsafe { P::open(region) };
     let mut slots = vec![ptr::null_mut(); recording.slot_count()];
-    let is_whole = try_pass(&mut peer, recording, &mut slots, LONGER, touch_all);
+    let is_whole = replay::try_pass(recording.calls(), LONGER, |calls| pass(&mut peer, calls, &mut slots, touch_all));
     drop(peer);
     // SAFETY: it has no preconditions.
     let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
@@ -150,11 +140,7 @@ pub(crate) fn touched_bytes<P: Peer>(arena: &mut Arena, recording: &Recording) -
     // SAFETY: there is a byte for each page of the arena.
     let error = unsafe { libc::mincore(region.start.cast(), region.bytes, pages.as_mut_ptr().cast()) };
     assert_eq!(error, 0, "the kernel tells what is resident");
-    // So that whoever is timed next finds an arena that is resident, as before.
-    for offset in (0..region.bytes).step_by(page_bytes) {
-        // SAFETY: `offset` lies in the arena.
-        unsafe { region.start.add(offset).write_volatile(0) };
-    }
+    arena.touch(region.bytes); // so that whoever is timed next finds an arena that is resident, as before
     is_whole.then(|| page_bytes * pages.iter().filter(|&&page| page & 1 != 0).count())
 }
 
@@ -175,18 +161,6 @@ fn bytes_for_all(recordings: &[Recording]) -> io::Result<usize> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
     Ok(recordings.iter().map(bytes_for).max().unwrap_or(LEAST_BYTES))
-}
-
-/// Replays a recording once; false as soon as a request fails, or if it takes too long.
-fn try_pass<P: Peer>(
-    peer: &mut P,
-    recording: &Recording,
-    slots: &mut [*mut u8],
-    patience: Duration,
-    touch: impl Fn(*mut u8, usize) + Copy,
-) -> bool {
-    let start = Instant::now();
-    recording.calls().chunks(STRETCH).all(|calls| pass(peer, calls, slots, touch) && start.elapsed() < patience)
 }
 
 /// Writes one byte of a block, because nobody allocates a block to leave it alone.
@@ -228,33 +202,6 @@ fn pass<P: Peer>(peer: &mut P, calls: &[Call], slots: &mut [*mut u8], touch: imp
         touch(block, call.size);
     }
     true
-}
-
-/// What people read: a row for each peer, two columns for each trace.
-pub fn table(report: &TracesReport) -> String {
-    let mut names: Vec<&str> = report.rows.iter().map(|row| row.trace.as_str()).collect();
-    names.dedup();
-    let columns = names.iter().flat_map(|name| [format!("{name}, Mops/s"), format!("{name}, MiB")]);
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["peer".to_owned(), "version".to_owned()].into_iter().chain(columns));
-    let first = names.first().copied().unwrap_or_default();
-    for head in report.rows.iter().filter(|row| row.trace == first) {
-        let cells = report.rows.iter().filter(|row| row.peer == head.peer).flat_map(|row| {
-            let rate = row.quartiles.map(|quartiles| format!("{:.2}", 1e3 / quartiles.median));
-            let touched = row.touched_bytes.map(|bytes| format!("{:.2}", bytes as f64 / (1 << 20) as f64));
-            [rate, touched].map(|cell| cell.unwrap_or_else(|| "-".to_owned()))
-        });
-        table.add_row([head.peer.to_owned(), head.version.clone()].into_iter().chain(cells));
-    }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    format!(
-        "Million operations a second behind a replay that is not timed, the median of {} rounds: more is better; and MiB of an arena \
-         that one replay touches: less is better.\n{table}",
-        report.rounds
-    )
 }
 
 #[cfg(test)]
