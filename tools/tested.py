@@ -1,4 +1,4 @@
-"""What each part of the soak tests, and a name of that: the same as long as nothing but comments differs."""
+"""What each part of the soak tests, and names of that: the same as long as nothing but comments differs."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def _files_here(folders: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
             yield name, (ROOT / name).read_bytes()
 
 
-def name_of_tested(part: str, commit: str | None = None) -> str:
-    """A name of the code that a part tests, at a commit or, unless one is given, in the tree."""
+def names_of_tested(part: str, commit: str | None = None) -> dict[str, str]:
+    """A name of the code that a part tests in each folder of the tree, at a commit or, unless one is given, as it stands in the tree."""
     folders = folders_of(part)
-    name = hashlib.sha256()
+    names = {folder.split("/")[0]: hashlib.sha256() for folder in folders}
     for path, content in sorted(_files_here(folders) if commit is None else _files_at(commit, folders)):
-        name.update(f"{path}\n".encode() + code_of(path, content))
-    return name.hexdigest()[:16]
+        names[path.split("/")[0]].update(f"{path}\n".encode() + code_of(path, content))
+    return {folder: name.hexdigest()[:16] for folder, name in names.items()}

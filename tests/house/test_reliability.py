@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-from tested import code_of, folders_of, name_of_tested  # noqa: E402
+from tested import code_of, folders_of, names_of_tested  # noqa: E402
 
 RESULTS = json.loads((ROOT / "tests/reliability/results.json").read_text())
 
@@ -39,7 +39,7 @@ def test_a_result_is_of_a_commit_of_this_tree_and_of_what_was_tested_there(part:
     if shallow.stdout.strip() == "true":
         pytest.skip("a shallow clone does not have the commit")
     subprocess.run(["git", "merge-base", "--is-ancestor", result["commit"], "HEAD"], cwd=ROOT, check=True)
-    assert name_of_tested(part, result["commit"]) == result["tested"]
+    assert names_of_tested(part, result["commit"]) == result["tested"]
 
 
 @pytest.mark.parametrize(("part", "spared"), [("fuzz-traces", set()), ("python", {"markup", "texts"})])
