@@ -12,6 +12,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -178,6 +179,12 @@ class Input(Closing):
         self._closing.close()
 
 
+def _remove_own(path: Path, process: int) -> None:
+    """Removes a file of this process; one that was forked since leaves it alone."""
+    if os.getpid() == process:
+        path.unlink(missing_ok=True)
+
+
 class Output:
     """A file to write. It is written beside its place and takes it when it is kept, so a failure leaves what was there before.
 
@@ -207,6 +214,7 @@ class Output:
     def __init__(self, path: str | Path) -> None:
         self._is_shared = str(path) == "-"
         self._beside: Path | None = None
+        self._removal: weakref.finalize[[Path, int], Output] | None = None
         if self._is_shared:
             self.file: BinaryIO = sys.stdout.buffer
             return
@@ -220,6 +228,8 @@ class Output:
                 return
             # A name of its own: with something added to it, that of the file could be too long.
             self._beside = self._path.with_name(f".slabheap-{secrets.token_hex(8)}.new")
+            # An interrupt may come before anybody has this to discard it.
+            self._removal = weakref.finalize(self, _remove_own, self._beside, os.getpid())
             self.file = self._beside.open("xb")
             try:
                 if self._path.exists():
@@ -238,13 +248,15 @@ class Output:
         if self._beside is not None:
             with _errors_of(self._path):
                 self._beside.replace(self._path)
+            if self._removal is not None:
+                self._removal.detach()
 
     def discard(self) -> None:
         """Closes the file and removes it. What was written to standard output, a device or a pipe stays written."""
         with contextlib.suppress(OSError):
             self._close()
-        if self._beside is not None:
-            self._beside.unlink(missing_ok=True)
+        if self._removal is not None:
+            self._removal()
 
     def _close(self) -> None:
         if self._is_shared:

@@ -104,3 +104,11 @@ def test_what_is_interrupted_leaves_what_was_there(tmp_path: Path) -> None:
         file.write(b"new")
         raise KeyboardInterrupt
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
+
+
+def test_an_output_that_is_let_go_of_leaves_nothing(tmp_path: Path) -> None:
+    output = Output(tmp_path / "some.txt")
+    output.file.close()
+    assert len(list(tmp_path.iterdir())) == 1
+    del output
+    assert list(tmp_path.iterdir()) == []

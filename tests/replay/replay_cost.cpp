@@ -28,7 +28,7 @@ constexpr std::size_t heap_bytes = std::size_t{1} << 30;
 double seconds_of_engine(const Program& program) {
   HeapOptions options = heap_options_default();
   options.bytes = heap_bytes;
-  const auto result = slabheap::replay::replay_on_heap(program, {options, 1, 1, {}, 1, false, 0}, {});
+  const auto result = slabheap::replay::replay_on_heap(program, {options, 1, 1, {}, 1, false, 0}, [](std::uint64_t) {});
   double seconds = 0;
   for (const double stretch : result.seconds.front()) seconds += stretch;
   return result.failures == 0 ? seconds : -1;
