@@ -37,8 +37,9 @@ _TESTED = {
     "python": ("core", "capi", *_PYTHON_HEAP),
     "rust": ("core", "capi", "rust"),
 }
-#: Comments of C, C++ or Rust that have lines of their own, empty lines, and comments that are two spaces behind the code.
+#: Comments that have lines of their own, empty lines, and comments that are two spaces behind the code: of C, C++ and Rust, and of Python.
 _COMMENTS = re.compile(r"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)?\n|  //[^\n]*$", re.MULTILINE | re.DOTALL)
+_PYTHON_COMMENTS = re.compile(r"^[ \t]*(?:#[^\n]*)?\n|  #[^\n]*$", re.MULTILINE)
 _COMMENTED = {".c", ".cpp", ".h", ".hpp", ".rs"}
 
 
@@ -53,12 +54,13 @@ def folders_of(part: str) -> tuple[str, ...]:
 
 
 def _without_docstrings(text: str) -> str:
-    """A Python source as its syntax tree, which has no comments."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
+    """A Python source without the lines of its docstrings."""
+    lines = text.splitlines(keepends=True)
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node) is not None:
-            del node.body[0]
-    return ast.dump(tree)
+            docstring = node.body[0]
+            lines[docstring.lineno - 1 : docstring.end_lineno] = [""] * len(lines[docstring.lineno - 1 : docstring.end_lineno])
+    return "".join(lines)
 
 
 def code_of(name: str, content: bytes) -> bytes:
@@ -67,7 +69,7 @@ def code_of(name: str, content: bytes) -> bytes:
     if suffix == ".md":
         return b""
     if suffix == ".py":
-        return _without_docstrings(content.decode()).encode()
+        return _PYTHON_COMMENTS.sub("", _without_docstrings(content.decode())).encode()
     if suffix in _COMMENTED:
         return _COMMENTS.sub("", content.decode()).encode()
     return content

@@ -16,7 +16,7 @@ echo "the static library wants: $(comm -23 <(echo "$wanted") <(echo "$own") | tr
 core=$(mktemp -d)
 trap 'rm -rf "$core"' EXIT
 (cd "$core" && ar x "$(realpath "$OLDPWD/$static" 2>/dev/null || realpath "$static")")
-if nm -u "$core"/{heap,slab,regions,buddy,best_fit}*.o | awk '$1 == "U" {print $2}' | grep -vE '^_ZN?K?8slabheap|^_ZNK8slabheap' |
+if nm -u "$core"/{heap,slab,regions,buddy,best_fit}*.o* | awk '$1 == "U" {print $2}' | grep -vE '^_ZN?K?8slabheap|^_ZNK8slabheap' |
   grep -vxE 'memcpy|memset|memmove|_GLOBAL_OFFSET_TABLE_'; then
   echo "the core wants more than copying and clearing" && exit 1
 fi
