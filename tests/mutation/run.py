@@ -192,9 +192,9 @@ def try_tests(objects: list[Path], folder: Path) -> Fate:
         if name == "tests":
             parts = (f"--test-case-exclude={SPARED},{SLOW}", f"--test-case={SLOW}")
             ends = (end_of([program, part, "--abort-after=1"], LONGEST) for part in parts)
+            end = next((end for end in ends if end != "well"), "well")
         else:
-            ends = (end_of([program, part], LONGEST_REPLAY) for part in (ROOT / "tests/fuzz/corpus" / name,))
-        end = next((end for end in ends if end != "well"), "well")
+            end = end_of([program, ROOT / "tests/fuzz/corpus" / name], LONGEST_REPLAY)
         if end != "well":
             return Fate("killed" if end == "badly" else "slow", name)
     return Fate("survived")
