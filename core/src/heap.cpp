@@ -173,12 +173,25 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   return block != 0 ? reinterpret_cast<void*>(block) : allocate_slowly(size, align);
 }
 
-/// By a front that has nothing left to offer.
-void* Heap::allocate_refilled(std::size_t size, std::size_t align, SlabFront& front) {
-  const auto index = static_cast<std::size_t>(&front - fronts()) - 1;
-  if (!slabs()[index].refill(pages_)) return allocate_again(size, align);
-  if (front.current_start - view_start_ < view_bytes_) look_first_in(*front.current, front.current_start);
+[[gnu::always_inline]] inline Slab& Heap::slab_of(const SlabFront& front) { return slabs()[&front - fronts() - 1]; }
+
+/// What was just refilled; frees look there first.
+[[gnu::always_inline]] inline void* Heap::hand_out_first(SlabFront& front) {
+  look_first_in_current(front);
   return front.hand_out();
+}
+
+// By a front that has nothing left to offer. What is usual is a function of its own, which saves no register for what is not.
+void* Heap::allocate_refilled(std::size_t size, std::size_t align, SlabFront& front) {
+  return slab_of(front).offer_again() ? hand_out_first(front) : allocate_turned(size, align, front);
+}
+
+void* Heap::allocate_turned(std::size_t size, std::size_t align, SlabFront& front) {
+  return slab_of(front).turn_to_listed(pages_) ? hand_out_first(front) : allocate_otherwise(size, align, front);
+}
+
+void* Heap::allocate_otherwise(std::size_t size, std::size_t align, SlabFront& front) {
+  return slab_of(front).turn_to_other(pages_) ? hand_out_first(front) : allocate_again(size, align);
 }
 
 /// What the fast path could not serve.

@@ -97,9 +97,12 @@ Status Heap::refuse(const void* block, Status status) {
 }
 
 /// Of a set of the region looked at.
-Status Heap::settle(const Page& set) {
+Status Heap::settle(Page& set) {
   const auto page = static_cast<std::uint32_t>(&set - view_pages_);
-  slabs()[set.class_index].settle(pages_, view_first_ + Pages{page});
+  Slab& slab = slabs()[set.class_index];
+  slab.settle(pages_, view_first_ + Pages{page}, set);
+  // Where blocks are freed in the order in which they were allocated, the current set is next after the last of the others.
+  if (pages_.recent().bytes == 0 && slab.current() != no_page) look_first_in_current(fronts()[slab.front_index()]);
   return Status::ok;
 }
 
@@ -108,8 +111,9 @@ Status Heap::free_at(const Place& place) {
   if (place.slab == nullptr) {
     large_.give(pages_, place.head, place.region->page(place.head));
   } else {
-    place.slab->put(pages_, place.head, place.block);
-    look_first_in(place.region->page(place.head), regions().address(*place.region, place.head));
+    Page& set = place.region->page(place.head);
+    place.slab->put(pages_, place.head, set, place.block);
+    look_first_in(set, regions().address(*place.region, place.head));
   }
   return Status::ok;
 }
@@ -132,7 +136,7 @@ Status Heap::deallocate_elsewhere(void* block, std::size_t size, std::size_t ali
   if (size > largest_class_) [[unlikely]]
     return deallocate_large(block, size, align);
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.has(size, align)) [[unlikely]]
+    if (!spot.front->has(size, align)) [[unlikely]]
       return deallocate_otherwise(block, size, align, *spot.set);
     return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
   };
@@ -183,8 +187,14 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
 /// holds no such block, or is none; or a smaller class would hold the size but does not honour the alignment; or the layout is
 /// wrong.
 Status Heap::deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set) {
-  const bool is_done = class_for(size, align) == set.class_index && free_in_set(set, reinterpret_cast<Address>(block));
+  const bool is_done = set.block_count != 0 && routes_to(set, size, align) && free_in_set(set, reinterpret_cast<Address>(block));
   return is_done ? Status::ok : deallocate_slowly(block, size, align);
+}
+
+/// Whether a block of this layout would be one of the set's.
+[[gnu::always_inline]] inline bool Heap::routes_to(const Page& set, std::size_t size, std::size_t align) {
+  const SlabFront& front = fronts()[set.class_index + 1];
+  return front.has(size, align) || class_for(size, align) == set.class_index;
 }
 
 /// Frees a block in use of a set, whose descriptor is in the region looked at. False: it is no such block, or this no set.
@@ -195,7 +205,7 @@ bool Heap::free_in_set(Page& set, Address address) {
   const Address start = view_start_ + (std::size_t{page} << page_shift_);
   const Quotient index = slab.front().reciprocal.divide(address - start);
   if (!index.exact || index.value >= max_set_blocks || (set.word >> index.value & 1) == 0) return false;
-  slab.put(pages_, view_first_ + Pages{page}, index.value);
+  slab.put(pages_, view_first_ + Pages{page}, set, index.value);
   look_first_in(set, start);
   return true;
 }
@@ -229,14 +239,14 @@ void* Heap::move_to(void* moved, void* block, std::size_t size, std::size_t alig
 void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
   const auto slowly = [=, this] { return reallocate_slowly(block, size, align, new_size); };
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.has(size, align)) [[unlikely]]
+    if (!spot.front->has(size, align)) [[unlikely]]
       return slowly();
     const std::size_t last = last_byte(new_size, align);
     const bool stays = spot.front->fits(last);
     // Where a class is passed over for its alignment, the next may be the block's; so may the least, for nothing.
     const bool is_routed = last < largest_class_ ? front_for(last).serves(align) : new_size > largest_class_;
     if (!stays && !is_routed) return slowly();
-    const auto resized = [=, this](std::size_t, std::uint64_t) {
+    const auto resized = [=, this](std::uint64_t) {
       return stays ? block : move_to(allocate(new_size, align), block, size, align, new_size);
     };
     return at_block(spot, resized, slowly);

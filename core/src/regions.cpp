@@ -109,7 +109,9 @@ void Region::touch(Run run) {
 }
 
 void Region::mark_distances(Run set) {
-  copy_bytes(head_distances + (set.first - first).count, distances_of_a_set.values, set.pages.count * sizeof(HeadDistance));
+  HeadDistance* distances = head_distances + (set.first - first).count;
+  *distances = 0;
+  if (set.pages.count > 1) copy_bytes(distances, distances_of_a_set.values, set.pages.count * sizeof(HeadDistance));
 }
 
 std::size_t MetadataNeed::bytes(std::size_t page_count) const {

@@ -8,7 +8,6 @@ constexpr unsigned snug_share_shift = 11;  // and a snug set that is longer than
 constexpr unsigned growth_shift = 2;       // and no more than a quarter of all that its slab ever carved
 constexpr std::uint32_t snug_pages = 8;    // the longest run that is looked at for a shorter tail
 constexpr unsigned small_tail_shift = 4;   // a tail is small if it is at most a 16th of the run
-constexpr unsigned enough_shift = 4;       // a set is turned to when a 16th of it is free, while there is room for others
 
 std::uint32_t pages_holding(std::size_t bytes, unsigned page_shift) {
   return static_cast<std::uint32_t>(((bytes - 1) >> page_shift) + 1);
@@ -33,11 +32,6 @@ struct Lengths {
     return pages > shortest ? pages : shortest;
   }
 };
-
-std::uint64_t free_blocks(const Page& set) { return all_blocks(set.block_count) & ~set.word; }
-
-/// Whether these free blocks of a set, one at least, are enough to turn to it, although there is room for another.
-bool are_enough(std::uint64_t blocks, const Page& set) { return bit_count(blocks) >= unsigned{set.block_count} >> enough_shift; }
 
 /// What a set of this shape leaves unused.
 std::size_t tail_of(const SetShape& shape, std::size_t block_bytes, unsigned page_shift) {
@@ -132,23 +126,6 @@ std::uint32_t Slab::partial_sets() const {
   return listed_ + (used != 0 && used != all_blocks(front_->current->block_count) ? 1U : 0U);
 }
 
-std::uint64_t Slab::free_in_current() const { return current_number_ == no_page ? 0 : free_blocks(*front_->current); }
-
-void Slab::offer(std::uint64_t blocks) {
-  offered_blocks_ += bit_count(blocks);
-  front_->offered = blocks;
-}
-
-void Slab::make_current(const PageAllocator& pages, PageNumber set) {
-  const Region& region = pages.regions().of(set);
-  Page& page = region.page(set);
-  front_->current = &page;
-  front_->current_start = pages.regions().address(region, set);
-  current_number_ = set;
-  lead_to_list();
-  offer(free_blocks(page));
-}
-
 /// Puts the current set, of which nothing is offered any more, to where it belongs.
 void Slab::leave_current(PageAllocator& pages) {
   const PageNumber set = current_number_;
@@ -156,10 +133,9 @@ void Slab::leave_current(PageAllocator& pages) {
   current_number_ = no_page;
   Page& page = *front_->current;
   if (page.word == all_blocks(page.block_count)) {
-    page.front = no_front;
-    pages.recent().forget(page);
+    leave_full(pages, page);
   } else {
-    list(pages, set);
+    list(pages, set, page);
   }
 }
 
@@ -170,27 +146,6 @@ void Slab::drop_current() {
   current_number_ = no_page;
 }
 
-/// At the end of the list a set gathers more free blocks before it becomes current; at the front it would fill up and come back
-/// all the time.
-void Slab::list(PageAllocator& pages, PageNumber set) {
-  pages.regions().page(set).front = front_index();
-  pages.regions().push_back(partial_, set);
-  ++listed_;
-  lead_to_list();
-}
-
-/// Says in the current set's descriptor which is the first listed set, for the fast path.
-void Slab::lead_to_list() {
-  if (current_number_ != no_page) front_->current->next = partial_.first;
-}
-
-/// Whether a listed set has enough free blocks to be turned to, although there is room for another set.
-bool Slab::has_enough(const PageAllocator& pages, PageNumber set) {
-  if (set == no_page) return false;
-  const Page& page = pages.regions().page(set);
-  return are_enough(free_blocks(page), page);
-}
-
 PageNumber Slab::take_listed(PageAllocator& pages) {
   const PageNumber set = partial_.first;
   if (set == no_page) return no_page;
@@ -199,23 +154,20 @@ PageNumber Slab::take_listed(PageAllocator& pages) {
   return set;
 }
 
-bool Slab::refill(PageAllocator& pages) {
+bool Slab::refill(PageAllocator& pages) { return offer_again() || turn_to_listed(pages) || turn_to_other(pages); }
+
+bool Slab::turn_to_other(PageAllocator& pages) {
+  // While there is room, another set is better than a few blocks.
+  if (pages.is_roomy() && grow(pages)) return true;
+  const PageNumber next = take_listed(pages);
+  if (next != no_page) {
+    leave_current(pages);
+    make_current(pages, next);
+    return true;
+  }
   const std::uint64_t again = free_in_current();
-  if (again != 0 && are_enough(again, *front_->current)) {
-    offer(again);
-    return true;
-  }
-  PageNumber next = no_page;
-  if (pages.is_roomy() && !has_enough(pages, partial_.first)) next = grow(pages);
-  if (next == no_page) next = take_listed(pages);
-  if (next == no_page && again != 0) {
-    offer(again);
-    return true;
-  }
-  if (next == no_page) next = grow(pages);
-  if (next == no_page) return false;
-  leave_current(pages);
-  make_current(pages, next);
+  if (again == 0) return grow(pages);
+  offer(again, bit_count(again));
   return true;
 }
 
@@ -230,19 +182,19 @@ SetShape Slab::next_shape(const PageAllocator& pages) const {
   return first_with_small_tail(front_->block_bytes, length, least_shape_.page_count, pages.regions().page_shift());
 }
 
-/// Carves a new set: of the shape aimed at, or what the longest free run holds of it, but not below one block.
-PageNumber Slab::grow(PageAllocator& pages) {
-  Regions& regions = pages.regions();
+/// Makes a new set current: of the shape aimed at, or what the longest free run holds of it, but not below one block.
+bool Slab::grow(PageAllocator& pages) {
   SetShape shape = next_shape(pages);
   PageNumber set = pages.take(shape.pages(), {1});
   if (set == no_page) {
-    shape = SetShape::fit(front_->block_bytes, pages.longest(), regions.page_shift());
-    if (shape.blocks == 0) return no_page;
+    shape = SetShape::fit(front_->block_bytes, pages.longest(), pages.regions().page_shift());
+    if (shape.blocks == 0) return false;
     set = pages.take(shape.pages(), {1});
-    if (set == no_page) return no_page;
+    if (set == no_page) return false;
   }
 
-  Region& region = regions.of(set);
+  leave_current(pages);
+  Region& region = pages.regions().of(set);
   Page& page = region.page(set);
   page.word = 0;
   page.kind = PageKind::set;
@@ -254,7 +206,9 @@ PageNumber Slab::grow(PageAllocator& pages) {
   pages_ += shape.pages();
   carved_pages_ += shape.page_count;
   ++sets_;
-  return set;
+  make_current(set, page, pages.regions().address(region, set));
+  offer(all_blocks(shape.blocks), shape.blocks);
+  return true;
 }
 
 void Slab::release(PageAllocator& pages, PageNumber set) {
@@ -270,22 +224,6 @@ void Slab::release(PageAllocator& pages, PageNumber set) {
   pages.give(run.first, run.pages, page);
 }
 
-void Slab::put(PageAllocator& pages, PageNumber set, std::size_t block) {
-  Page& page = pages.regions().page(set);
-  page.word &= ~(std::uint64_t{1} << block);
-  ++front_->deallocations;
-  if (page.word == 0 || page.front == no_front) settle(pages, set);
-}
-
-void Slab::settle(PageAllocator& pages, PageNumber set) {
-  const Page& page = pages.regions().page(set);
-  if (page.word == 0) {
-    settle_empty(pages, set);
-  } else if (page.front == no_front) {
-    list(pages, set);
-  }
-}
-
 /// Keeps an empty set if the slab has no other free block, and gives it back otherwise.
 void Slab::settle_empty(PageAllocator& pages, PageNumber set) {
   if (set == current_number_) {
@@ -295,7 +233,9 @@ void Slab::settle_empty(PageAllocator& pages, PageNumber set) {
     make_current(pages, take_listed(pages));
     return;
   }
-  if (pages.regions().page(set).front != no_front) {  // a set of one block goes from full to empty without being listed
+  Region& region = pages.regions().of(set);
+  Page& page = region.page(set);
+  if (page.front != no_front) {  // a set of one block goes from full to empty without being listed
     pages.regions().unlink(partial_, set);
     --listed_;
     lead_to_list();
@@ -305,7 +245,7 @@ void Slab::settle_empty(PageAllocator& pages, PageNumber set) {
     return;
   }
   leave_current(pages);
-  pages.regions().page(set).front = front_index();
+  page.front = front_index();
   make_current(pages, set);
 }
 

@@ -150,7 +150,11 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] SlabFront& front_for(std::size_t last) { return fronts()[front_of_granule_[last >> granule_shift_]]; }
   [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
+  [[nodiscard]] Slab& slab_of(const SlabFront& front);
+  [[nodiscard]] void* hand_out_first(SlabFront& front);
   [[nodiscard]] [[gnu::noinline]] void* allocate_refilled(std::size_t size, std::size_t align, SlabFront& front);
+  [[nodiscard]] [[gnu::noinline]] void* allocate_turned(std::size_t size, std::size_t align, SlabFront& front);
+  [[nodiscard]] [[gnu::noinline]] void* allocate_otherwise(std::size_t size, std::size_t align, SlabFront& front);
   [[nodiscard]] void* allocate_again(std::size_t size, std::size_t align);
   template <typename Attempt>
   [[nodiscard]] void* attempt_again(std::size_t size, std::size_t align, Attempt attempt);
@@ -173,6 +177,7 @@ class alignas(SlabFront) Heap {
   Status put_back(const Spot& spot, Slowly slowly);
   [[nodiscard]] std::size_t large_block_at(Address address) const;
   Status free_large(std::size_t page);
+  [[nodiscard]] bool routes_to(const Page& set, std::size_t size, std::size_t align);
   [[nodiscard]] bool free_in_set(Page& set, Address address);
   // What ends a fast path: called last, and never a part of it, so that no register has to be saved.
   [[gnu::noinline]] Status deallocate_elsewhere(void* block, std::size_t size, std::size_t align);
@@ -183,11 +188,13 @@ class alignas(SlabFront) Heap {
   [[gnu::noinline]] Status free_elsewhere(void* block);
   [[gnu::noinline]] Status free_otherwise(void* block, Page& set);
   [[gnu::noinline]] Status free_slowly(void* block);
-  [[gnu::noinline]] Status settle(const Page& set);
+  [[gnu::noinline]] Status settle(Page& set);
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
   void look_at(Region& region);
-  void look_first_in(Page& set, Address start);
+  void look_first_in(Page& set, Address start) { look_first_in(set, start, fronts()[set.front]); }
+  void look_first_in(Page& set, Address start, SlabFront& front);
+  void look_first_in_current(SlabFront& front);
   [[nodiscard]] bool looks_at_a_region() const;
   [[nodiscard]] bool is_recent_in(const Region& region) const;
 
@@ -255,43 +262,32 @@ struct Heap::Spot {
   SlabFront* front;
   std::size_t within;  // bytes from the start of the set
   bool is_in_set;      // whether it lies in the blocks of the set for certain
-
-  // Whether a block of this layout would be one of the set's.
-  [[nodiscard]] bool has(std::size_t size, std::size_t align) const {
-    return front->fits(last_byte(size, align)) && front->serves(align);
-  }
-  // Keeps the compiler from putting off the subtraction until registers are short.
-  static std::size_t now(std::size_t value) {
-    __asm__("" : "+r"(value));
-    return value;
-  }
 };
 
-/// `quickly(index, used)` if the spot is the start of a block in use, for its index and the set's word; otherwise nothing has
-/// changed, and `slowly()` finds out why. What is called from here is called last, so that no register has to be saved.
+/// `quickly(left)` if the spot is the start of a block in use, for the set's word without it; otherwise nothing has changed, and
+/// `slowly()` finds out why. What is called from here is called last, so that no register has to be saved.
 template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline auto Heap::at_block(const Spot& spot, Quickly quickly, Slowly slowly) {
   // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
   const Quotient index = spot.front->reciprocal.divide(spot.within);
   if (!index.exact || (!spot.is_in_set && index.value >= max_set_blocks)) [[unlikely]]
     return slowly();
-  const std::uint64_t used = spot.set->word;
-  if ((used >> index.value & 1) == 0) [[unlikely]]
+  const Cleared left = clear_bit(spot.set->word, index.value);
+  if (!left.had_bit) [[unlikely]]
     return slowly();
-  return quickly(index.value, used);
+  return quickly(left.word);
 }
 
 /// The end of the fast path of both frees.
 template <typename Slowly>
 [[gnu::always_inline]] inline Status Heap::put_back(const Spot& spot, Slowly slowly) {
-  const auto quickly = [ =, this ](std::size_t index, std::uint64_t used) __attribute__((always_inline)) {
+  const auto quickly = [ =, this ](std::uint64_t left) __attribute__((always_inline)) {
     ++spot.front->deallocations;
-    const std::uint64_t left = used & ~(std::uint64_t{1} << index);
     spot.set->word = left;
     if (left != 0) [[likely]]
       return Status::ok;
-    // An empty set stays current if no other is listed.
-    return spot.front->current == spot.set && spot.set->next == no_page ? Status::ok : settle(*spot.set);
+    // An empty set stays current if no other is listed. On a list, which is a ring, each set is followed by one.
+    return spot.set->next == no_page ? Status::ok : settle(*spot.set);
   };
   return at_block(spot, quickly, slowly);
 }
@@ -300,13 +296,17 @@ template <typename Slowly>
   std::size_t page = offset >> page_shift_;
   page -= view_head_distances_[page];
   Page& set = view_pages_[page];
-  return {&set, &fronts()[set.front], Spot::now(offset - (page << page_shift_)), false};
+  return {&set, &fronts()[set.front], at_hand(offset - (page << page_shift_)), false};
 }
 
-/// Makes this set, of the region looked at, the recent one, if it has a front; `start` is that of its first block.
-inline void Heap::look_first_in(Page& set, Address start) {
-  SlabFront& front = fronts()[set.front];
+/// Makes this set, of the region looked at, the recent one, if it has a front, which is this; `start` is that of its first block.
+inline void Heap::look_first_in(Page& set, Address start, SlabFront& front) {
   pages_.recent() = {start, &set, &front, std::size_t{set.block_count} * front.block_bytes};
+}
+
+/// The same of the current set of a front, if it is in the region looked at.
+inline void Heap::look_first_in_current(SlabFront& front) {
+  if (front.current_start - view_start_ < view_bytes_) look_first_in(*front.current, front.current_start, front);
 }
 
 /// `quickly(spot)` if a block may be in the recent set, for where it is then; otherwise `elsewhere()`.
@@ -329,7 +329,7 @@ template <typename Quickly, typename Slowly>
 
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.has(size, align)) [[unlikely]]
+    if (!spot.front->has(size, align)) [[unlikely]]
       return deallocate_slowly(block, size, align);
     return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
   };

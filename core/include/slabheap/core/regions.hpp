@@ -154,6 +154,8 @@ class Regions {
   void push_back(List& list, PageNumber number);
   void push_front(List& list, PageNumber number);
   void unlink(List& list, PageNumber number);
+  /// Unlinks the first page and puts another at the end.
+  void replace_first(List& list, PageNumber number);
   [[nodiscard]] PageNumber& previous_link(PageNumber number) const;
 
   /// Whether the ring closes after at most `most` pages that all exist, link back rightly and satisfy `is_member`.
@@ -234,6 +236,21 @@ inline void Regions::push_back(List& list, PageNumber number) {
 inline void Regions::push_front(List& list, PageNumber number) {
   push_back(list, number);
   list.first = number;
+}
+
+inline void Regions::replace_first(List& list, PageNumber number) {
+  const PageNumber next = page(list.first).next;
+  if (next == list.first) {
+    list.first = no_page;
+    push_back(list, number);
+    return;
+  }
+  const PageNumber last = previous_link(list.first);
+  page(number).next = next;
+  previous_link(number) = last;
+  page(last).next = number;
+  previous_link(next) = number;
+  list.first = next;
 }
 
 inline void Regions::unlink(List& list, PageNumber number) {

@@ -50,6 +50,18 @@ struct SetShape {
   return blocks == 0 ? 0 : ~std::uint64_t{0} >> (max_set_blocks - blocks);
 }
 
+[[nodiscard]] inline std::uint64_t free_blocks(const Page& set) { return all_blocks(set.block_count) & ~set.word; }
+
+/// Whether these free blocks of a set are enough to turn to it, although there is room for another: one, and a 16th of it.
+[[nodiscard]] inline bool are_enough(std::uint64_t blocks, const Page& set) {
+  constexpr unsigned share_shift = 4;
+  return blocks != 0 && bit_count(blocks) >= unsigned{set.block_count} >> share_shift;
+}
+
+/// The last byte that a request wants if its size is rounded up to its alignment, a power of two: what it routes by. Of a request
+/// for nothing, beyond every class.
+[[nodiscard]] constexpr std::size_t last_byte(std::size_t size, std::size_t align) { return (size - 1) | (align - 1); }
+
 /// What the fast paths touch of a slab: one cache line.
 struct alignas(64) SlabFront {
   std::uint64_t offered = 0;                      // blocks of the current set to hand out, one bit each
@@ -67,21 +79,20 @@ struct alignas(64) SlabFront {
   [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | alignment)) == 0; }
   /// Whether a request with this last byte routes here.
   [[nodiscard]] bool fits(std::size_t last) const { return last - least_last <= last_span; }
+  /// Whether a request of this layout routes here and is served here.
+  [[nodiscard]] bool has(std::size_t size, std::size_t align) const { return fits(last_byte(size, align)) && serves(align); }
   /// The first of the blocks offered, of which there must be one.
   [[nodiscard]] void* hand_out();
 };
 static_assert(sizeof(SlabFront) == 64, "fronts are found by a shift");
-
-/// The last byte that a request wants if its size is rounded up to its alignment, a power of two: what it routes by. Of a request
-/// for nothing, beyond every class.
-[[nodiscard]] constexpr std::size_t last_byte(std::size_t size, std::size_t align) { return (size - 1) | (align - 1); }
 
 [[gnu::always_inline]] inline void* SlabFront::hand_out() {
   const std::uint64_t blocks = offered;
   const std::uint64_t left = blocks & (blocks - 1);
   offered = left;
   current->word |= blocks ^ left;
-  const auto within = static_cast<std::uint32_t>(std::countr_zero(blocks)) * block_bytes;
+  // Not std::countr_zero: where the compiler does not see that there is a block, that asks for it again.
+  const auto within = static_cast<std::uint32_t>(__builtin_ctzll(blocks)) * block_bytes;
   return reinterpret_cast<void*>(current_start + within);
 }
 
@@ -96,10 +107,16 @@ class Slab {
   /// Makes the front offer a block: of the current set again, of a listed one, or of a new one. False: there is no memory, and
   /// nothing has changed.
   [[nodiscard]] bool refill(PageAllocator& pages);
-  /// Frees a block in use.
-  void put(PageAllocator& pages, PageNumber set, std::size_t block);
+  /// What `refill` does where enough of the current set is free again; false: nothing.
+  [[nodiscard]] bool offer_again();
+  /// What it does where that is not so, and enough of the first listed one is; false: nothing.
+  [[nodiscard]] bool turn_to_listed(PageAllocator& pages);
+  /// What it does where neither is so.
+  [[nodiscard]] bool turn_to_other(PageAllocator& pages);
+  /// Frees a block in use of a set; `page` is the descriptor of its head.
+  void put(PageAllocator& pages, PageNumber set, Page& page, std::size_t block);
   /// Moves a set to where it belongs after a free that left its word without a bit, or that went by no front.
-  void settle(PageAllocator& pages, PageNumber set);
+  void settle(PageAllocator& pages, PageNumber set, Page& page);
   /// Gives the empty set kept back, if there is one, to the page layer; returns its pages.
   Pages release_kept(PageAllocator& pages);
   /// Forgets every set, all blocks counted as freed. The caller gives the runs back.
@@ -112,6 +129,8 @@ class Slab {
   bool operator==(const Slab&) const = default;
 
   [[nodiscard]] const SlabFront& front() const { return *front_; }
+  /// Of its front, among all.
+  [[nodiscard]] std::uint8_t front_index() const { return static_cast<std::uint8_t>(index_ + 1); }
   [[nodiscard]] std::size_t block_bytes() const { return front_->block_bytes; }
   [[nodiscard]] std::size_t alignment() const { return front_->alignment; }
   [[nodiscard]] std::uint64_t allocations() const { return offered_blocks_ - bit_count(front_->offered); }
@@ -128,18 +147,18 @@ class Slab {
   [[nodiscard]] Run run_of(PageNumber set, const Page& page, unsigned page_shift) const;
 
  private:
-  [[nodiscard]] std::uint8_t front_index() const { return static_cast<std::uint8_t>(index_ + 1); }
-  [[nodiscard]] std::uint64_t free_in_current() const;
-  void offer(std::uint64_t blocks);
+  [[nodiscard]] std::uint64_t free_in_current() const { return current_number_ == no_page ? 0 : free_blocks(*front_->current); }
+  void offer(std::uint64_t blocks, unsigned count);
   void make_current(const PageAllocator& pages, PageNumber set);
+  void make_current(PageNumber set, Page& page, Address start);
+  static void leave_full(PageAllocator& pages, Page& page);
   void leave_current(PageAllocator& pages);
   void drop_current();
-  [[nodiscard]] static bool has_enough(const PageAllocator& pages, PageNumber set);
   [[nodiscard]] PageNumber take_listed(PageAllocator& pages);
-  void list(PageAllocator& pages, PageNumber set);
+  void list(PageAllocator& pages, PageNumber set, Page& page);
   void lead_to_list();
   [[nodiscard]] SetShape next_shape(const PageAllocator& pages) const;
-  [[nodiscard]] PageNumber grow(PageAllocator& pages);
+  [[nodiscard]] bool grow(PageAllocator& pages);
   void release(PageAllocator& pages, PageNumber set);
   void settle_empty(PageAllocator& pages, PageNumber set);
 
@@ -156,6 +175,89 @@ class Slab {
   SetShape most_shape_;             // and the last
   std::uint8_t index_;
 };
+
+/// `count` is that of the blocks.
+inline void Slab::offer(std::uint64_t blocks, unsigned count) {
+  offered_blocks_ += count;
+  front_->offered = blocks;
+}
+
+/// Offers nothing of it yet.
+inline void Slab::make_current(PageNumber set, Page& page, Address start) {
+  front_->current = &page;
+  front_->current_start = start;
+  current_number_ = set;
+  page.next = partial_.first;
+}
+
+inline void Slab::make_current(const PageAllocator& pages, PageNumber set) {
+  const Region& region = pages.regions().of(set);
+  Page& page = region.page(set);
+  make_current(set, page, pages.regions().address(region, set));
+  const std::uint64_t blocks = free_blocks(page);
+  offer(blocks, bit_count(blocks));
+}
+
+/// Says in the current set's descriptor which is the first listed set, for the fast path.
+inline void Slab::lead_to_list() {
+  if (current_number_ != no_page) front_->current->next = partial_.first;
+}
+
+/// At the end of the list a set gathers more free blocks before it becomes current; at the front it would fill up and come back
+/// all the time.
+inline void Slab::list(PageAllocator& pages, PageNumber set, Page& page) {
+  page.front = front_index();
+  pages.regions().push_back(partial_, set);
+  ++listed_;
+  lead_to_list();
+}
+
+/// A full set that is not current has no front; so its next free takes the slow path, which lists it.
+inline void Slab::leave_full(PageAllocator& pages, Page& page) {
+  page.front = no_front;
+  pages.recent().forget(page);
+}
+
+[[gnu::always_inline]] inline bool Slab::offer_again() {
+  const std::uint64_t again = free_in_current();
+  if (again == 0 || !are_enough(again, *front_->current)) return false;
+  offer(again, bit_count(again));
+  return true;
+}
+
+[[gnu::always_inline]] inline bool Slab::turn_to_listed(PageAllocator& pages) {
+  const PageNumber next = partial_.first;
+  if (next == no_page) return false;
+  Regions& regions = pages.regions();
+  const Region& region = regions.of(next);
+  Page& page = region.page(next);
+  const std::uint64_t blocks = free_blocks(page);
+  if (!are_enough(blocks, page)) return false;
+  if (free_in_current() != 0) {
+    regions.replace_first(partial_, current_number_);
+  } else {
+    regions.unlink(partial_, next);
+    --listed_;
+    if (current_number_ != no_page) leave_full(pages, *front_->current);
+  }
+  make_current(next, page, regions.address(region, next));
+  offer(blocks, bit_count(blocks));
+  return true;
+}
+
+inline void Slab::settle(PageAllocator& pages, PageNumber set, Page& page) {
+  if (page.word == 0) {
+    settle_empty(pages, set);
+  } else if (page.front == no_front) {
+    list(pages, set, page);
+  }
+}
+
+inline void Slab::put(PageAllocator& pages, PageNumber set, Page& page, std::size_t block) {
+  page.word &= ~(std::uint64_t{1} << block);
+  ++front_->deallocations;
+  settle(pages, set, page);
+}
 
 static_assert(sizeof(void*) != 8 || sizeof(Slab) == 64, "small heaps have no page to spare");
 

@@ -77,6 +77,30 @@ template <typename Unsigned>
   return static_cast<unsigned>(word * 0x0101'0101'0101'0101 >> 56);
 }
 
+/// A word without one of its bits, and whether it had that.
+struct Cleared {
+  std::uint64_t word;
+  bool had_bit;
+};
+
+/// `bit` is below 64.
+[[nodiscard]] [[gnu::always_inline]] inline Cleared clear_bit(std::uint64_t word, std::size_t bit) {
+#if defined(__x86_64__)
+  // One instruction does both; compilers find two.
+  bool had_bit;
+  __asm__("btrq %2, %0" : "+r"(word), "=@ccc"(had_bit) : "r"(bit));
+  return {word, had_bit};
+#else
+  return {word & ~(std::uint64_t{1} << bit), (word >> bit & 1) != 0};
+#endif
+}
+
+/// The value, which the compiler then has at this place, and neither computes anew nor remembers where it came from.
+[[nodiscard]] [[gnu::always_inline]] inline std::size_t at_hand(std::size_t value) {
+  __asm__("" : "+r"(value));
+  return value;
+}
+
 /// log2 of the least power of two that is not below `count`, which is not zero.
 [[nodiscard]] constexpr unsigned order_for(Pages pages) { return static_cast<unsigned>(std::bit_width(pages.count - 1)); }
 
