@@ -167,10 +167,9 @@ void* Heap::allocate_again(std::size_t size, std::size_t align) {
 void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   const std::size_t count = ((size - 1) >> page_shift_) + 1;
   const bool is_page_aligned = ((align - 1) & (align | (std::size_t{1} << page_shift_))) == 0;
-  if (!is_page_aligned || size == 0) [[unlikely]]
+  if (!is_page_aligned) [[unlikely]]
     return allocate_slowly(size, align);
-  const Address block = large_.take_kept(pages_, count);
-  return block != 0 ? reinterpret_cast<void*>(block) : allocate_slowly(size, align);
+  return large_.take_kept(pages_, count, [=, this] { return allocate_slowly(size, align); });
 }
 
 [[gnu::always_inline]] inline Slab& Heap::slab_of(const SlabFront& front) { return slabs()[&front - fronts() - 1]; }

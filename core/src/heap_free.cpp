@@ -127,14 +127,17 @@ Status Heap::free_at(const Place& place) {
 }
 
 [[gnu::always_inline]] inline Status Heap::free_large(std::size_t page) {
-  large_.give(pages_, view_first_ + Pages{static_cast<std::uint32_t>(page)}, view_pages_[page]);
+  const PageNumber head = view_first_ + Pages{static_cast<std::uint32_t>(page)};
+  return large_.give_kept(pages_, head, view_pages_[page]) ? Status::ok : free_large_otherwise(head, view_pages_[page]);
+}
+
+Status Heap::free_large_otherwise(PageNumber head, Page& page) {
+  large_.give(pages_, head, page);
   return Status::ok;
 }
 
 /// Frees a block that is not in the recent set.
 Status Heap::deallocate_elsewhere(void* block, std::size_t size, std::size_t align) {
-  if (size > largest_class_) [[unlikely]]
-    return deallocate_large(block, size, align);
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
     if (!spot.front->has(size, align)) [[unlikely]]
       return deallocate_otherwise(block, size, align, *spot.set);
@@ -169,7 +172,8 @@ Status Heap::free_slowly(void* block) {
 Status Heap::deallocate_large(void* block, std::size_t size, std::size_t align) {
   const auto address = reinterpret_cast<Address>(block);
   const std::size_t page = large_block_at(address);
-  if (page == no_index || !is_power_of_two(align) || (address & (align - 1)) != 0) [[unlikely]]
+  // Aligned to a power of two: to zero, no address is.
+  if (page == no_index || ((align - 1) & (align | address)) != 0) [[unlikely]]
     return deallocate_slowly(block, size, align);
   const bool is_as_long = view_pages_[page].word == ((size - 1) >> page_shift_) + 1;
   return is_as_long ? free_large(page) : deallocate_slowly(block, size, align);

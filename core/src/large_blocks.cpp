@@ -31,9 +31,20 @@ PageNumber LargeBlocks::take(PageAllocator& pages, Pages count, Pages alignment)
   Region& region = pages.regions().of(head);
   region.page(head).kind = PageKind::large;
   region.page(head).word = count.count;
+  region.page(head).class_index = has_hints;
   leave_hints(region, {head, count});
   ++allocations_;
   return head;
+}
+
+void LargeBlocks::give(PageAllocator& pages, PageNumber head, Page& page) {
+  ++deallocations_;
+  const Pages count{static_cast<std::uint32_t>(page.word)};
+  if (page.class_index == has_hints) {
+    pages.give(head, count, page);
+  } else {
+    pages.give({head, count});
+  }
 }
 
 bool LargeBlocks::resize(PageAllocator& pages, PageNumber head, Pages count) {
@@ -42,6 +53,7 @@ bool LargeBlocks::resize(PageAllocator& pages, PageNumber head, Pages count) {
   if (count > run.pages) {
     if (!pages.take_at({run.end(), count - run.pages})) return false;
     leave_hints(region, {head, count});
+    region.page(head).class_index = 0;  // it is no run that the page layer would hand out
   } else if (count < run.pages) {
     pages.give({head + count, run.pages - count});
   }

@@ -106,16 +106,18 @@ bool PageAllocator::take_at(Run run) {
   return true;
 }
 
-/// Of a full cache, another run makes room for this one.
-void PageAllocator::give_to_layer(PageNumber first, Pages pages) {
-  const Run run{first, pages};
-  with_layer(*this, [&](auto& layer) {
-    if (is_roomy() && !cache_.empty() && cache_.is_too_full_for(run.pages)) {
-      layer.give(regions_, cache_.give_up_one(regions_));
-      if (cache_.keep(first, pages, regions_.page(first))) return;
-    }
-    layer.give(regions_, run);
-  });
+/// A run that was not kept. Of a full cache, another makes room for it.
+void PageAllocator::give_otherwise(PageNumber first, Pages pages) {
+  used_pages_ -= pages.count;
+  if (is_roomy() && !cache_.empty() && cache_.is_too_full_for(pages)) {
+    give_to_layer(cache_.give_up_one(regions_));
+    if (cache_.keep(first, pages, regions_.page(first))) return;
+  }
+  give_to_layer({first, pages});
+}
+
+void PageAllocator::give_to_layer(Run run) {
+  with_layer(*this, [&](auto& layer) { layer.give(regions_, run); });
 }
 
 void PageAllocator::empty_cache() {

@@ -23,6 +23,7 @@ Run RunCache::give_up_one(const Regions& regions) {
 
 void RunCache::forget_all() {
   filled_ = 0;
+  for (PageNumber& first : first_) first = no_page;
   room_ = limit_;
 }
 
@@ -34,7 +35,7 @@ bool RunCache::holds(const Regions& regions, std::uint64_t runs, std::uint64_t p
   if (runs > max_runs || pages + runs * run_cost_ + room_ != limit_) return false;
   std::uint64_t seen = 0;
   for (std::uint32_t bin = 0; bin < bins; ++bin) {
-    if ((filled_ >> bin & 1) == 0) continue;
+    if (((filled_ >> bin & 1) != 0) != (first_[bin] != no_page)) return false;
     for (PageNumber head = first_[bin]; head != no_page; head = regions.page(head).next) {
       if (++seen > runs || !regions.has(head)) return false;
       const Page& page = regions.page(head);

@@ -217,6 +217,7 @@ void Slab::release(PageAllocator& pages, PageNumber set) {
   total_blocks_ -= page.block_count;
   pages_ -= run.pages;
   --sets_;
+  page.word = run.pages.count;
   page.block_count = 0;
   page.front = no_front;
   page.class_index = 0;

@@ -177,6 +177,7 @@ class alignas(SlabFront) Heap {
   Status put_back(const Spot& spot, Slowly slowly);
   [[nodiscard]] std::size_t large_block_at(Address address) const;
   Status free_large(std::size_t page);
+  [[gnu::noinline]] Status free_large_otherwise(PageNumber head, Page& page);
   [[nodiscard]] bool routes_to(const Page& set, std::size_t size, std::size_t align);
   [[nodiscard]] bool free_in_set(Page& set, Address address);
   // What ends a fast path: called last, and never a part of it, so that no register has to be saved.
@@ -333,7 +334,9 @@ template <typename Quickly, typename Slowly>
       return deallocate_slowly(block, size, align);
     return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
   };
-  return in_recent_set(block, quickly, [=, this] { return deallocate_elsewhere(block, size, align); });
+  return in_recent_set(block, quickly, [=, this] {
+    return size > largest_class_ ? deallocate_large(block, size, align) : deallocate_elsewhere(block, size, align);
+  });
 }
 
 [[gnu::always_inline]] inline Status Heap::free(void* block) {

@@ -16,11 +16,14 @@ class LargeBlocks {
  public:
   /// The head of a new block, or `no_page`.
   [[nodiscard]] PageNumber take(PageAllocator& pages, Pages count, Pages alignment);
-  /// A new block of so many pages, at least one, of a run that the cache of the pages keeps and that was a block last: its
-  /// address, or 0 if there is none.
-  [[nodiscard]] Address take_kept(PageAllocator& pages, std::size_t count);
-  /// `page` is the descriptor of the head.
+  /// A new block of so many pages, of a run that the cache of the pages keeps and that was a block last; if there is none, or for
+  /// no pages, what `otherwise()` returns.
+  template <typename Otherwise>
+  [[nodiscard]] void* take_kept(PageAllocator& pages, std::size_t count, Otherwise otherwise);
+  /// Frees a block; `page` is the descriptor of its head.
   void give(PageAllocator& pages, PageNumber head, Page& page);
+  /// The same, if the cache of the pages keeps its run. False: it does not, and nothing has changed.
+  [[nodiscard]] bool give_kept(PageAllocator& pages, PageNumber head, Page& page);
   /// Grows a block into free pages behind it, or gives back its tail. False: they are not free, and nothing has changed.
   [[nodiscard]] static bool resize(PageAllocator& pages, PageNumber head, Pages count);
   /// All blocks are counted as freed. The caller gives the runs back.
@@ -43,25 +46,27 @@ class LargeBlocks {
   std::uint64_t deallocations_ = 0;
 };
 
-inline Address LargeBlocks::take_kept(PageAllocator& pages, std::size_t count) {
+template <typename Otherwise>
+[[gnu::always_inline]] inline void* LargeBlocks::take_kept(PageAllocator& pages, std::size_t count, Otherwise otherwise) {
   if (!pages.cache().has(count)) [[unlikely]]
-    return 0;
+    return otherwise();
   const Pages run_pages{static_cast<std::uint32_t>(count)};
   const PageNumber head = pages.cache().last_of(run_pages);
   Region& region = pages.regions().of(head);
   Page& page = region.page(head);
   if (page.class_index != has_hints) [[unlikely]]
-    return 0;
+    return otherwise();
   pages.take_kept(run_pages, page);
   page.kind = PageKind::large;
   ++allocations_;
-  return pages.regions().address(region, head);
+  return reinterpret_cast<void*>(pages.regions().address(region, head));
 }
 
-inline void LargeBlocks::give(PageAllocator& pages, PageNumber head, Page& page) {
+[[gnu::always_inline]] inline bool LargeBlocks::give_kept(PageAllocator& pages, PageNumber head, Page& page) {
+  if (page.class_index != has_hints || !pages.give_kept(head, {static_cast<std::uint32_t>(page.word)}, page)) [[unlikely]]
+    return false;
   ++deallocations_;
-  page.class_index = has_hints;
-  pages.give(head, {static_cast<std::uint32_t>(page.word)}, page);
+  return true;
 }
 
 }  // namespace slabheap

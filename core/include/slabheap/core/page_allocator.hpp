@@ -52,10 +52,13 @@ class PageAllocator {
   }
   /// Takes exactly these pages, which follow a run in use, if all of them are free.
   [[nodiscard]] bool take_at(Run run);
-  /// Takes back pages that were handed out; any part of what `take` gave will do.
+  /// Takes back pages that were handed out; any part of what `take` gave will do, and so will a run that grew.
   void give(Run run);
-  /// The same, with the descriptor of the head. (A run that is handed on as one word is packed for nothing.)
+  /// Takes back a run as `take` gave it, or the front of it. `head` is the descriptor of its head, whose word is its length. (A
+  /// run that is handed on as one word is packed for nothing.)
   void give(PageNumber first, Pages pages, Page& head);
+  /// The same, if the cache keeps it. False: it does not, and nothing has changed.
+  [[nodiscard]] bool give_kept(PageNumber first, Pages pages, Page& head);
   /// Takes back everything. `run_at(region, head)` gives the run of any head.
   template <typename RunAt>
   void give_all(RunAt run_at);
@@ -79,7 +82,7 @@ class PageAllocator {
   [[nodiscard]] std::uint64_t used_pages() const { return used_pages_; }
   [[nodiscard]] std::uint64_t peak_pages() const { return peak_pages_; }
   /// Whether less than half of the pages are in use. While they are, speed comes first; after that, space.
-  [[nodiscard]] bool is_roomy() const { return 2 * used_pages_ < regions_.page_count(); }
+  [[nodiscard]] bool is_roomy() const { return is_roomy_with(used_pages_); }
   [[nodiscard]] Pages longest() const;
   /// As `longest`, if `run` were given, and every run next to it whose head `kept` gives a length for.
   template <typename Kept>
@@ -98,9 +101,11 @@ class PageAllocator {
   template <typename Self, typename Function>
   static decltype(auto) with_layer(Self& self, Function function);
   void count_used(Pages pages);
+  [[nodiscard]] bool is_roomy_with(std::uint64_t used) const { return 2 * used < regions_.page_count(); }
   [[nodiscard]] std::uint32_t cache_limit() const;
   [[nodiscard]] PageNumber take_from_layer(Pages pages, Pages alignment);
-  [[gnu::noinline]] void give_to_layer(PageNumber first, Pages pages);
+  [[gnu::noinline]] void give_otherwise(PageNumber first, Pages pages);
+  void give_to_layer(Run run);
 
   RecentSet recent_;
   std::uint64_t used_pages_ = 0;
@@ -130,16 +135,29 @@ inline PageNumber PageAllocator::take(Pages pages, Pages alignment) {
   return head;
 }
 
+inline bool PageAllocator::give_kept(PageNumber first, Pages pages, Page& head) {
+  const std::uint64_t left = used_pages_ - pages.count;
+  if (!is_roomy_with(left) || !cache_.keep(first, pages, head)) [[unlikely]]
+    return false;
+  used_pages_ = left;
+  return true;
+}
+
 inline void PageAllocator::give(PageNumber first, Pages pages, Page& head) {
-  used_pages_ -= pages.count;
-  if (!is_roomy() || !cache_.keep(first, pages, head)) [[unlikely]]
-    give_to_layer(first, pages);
+  if (!give_kept(first, pages, head)) [[unlikely]]
+    give_otherwise(first, pages);
 }
 
 inline void PageAllocator::give(Run run) {
   Page& head = regions_.page(run.first);
+  head.word = run.pages.count;
   head.class_index = 0;  // what it was before says nothing of this run
-  give(run.first, run.pages, head);
+  if (cache_.suits(run)) {
+    give(run.first, run.pages, head);
+  } else {
+    used_pages_ -= run.pages.count;
+    give_to_layer(run);
+  }
 }
 
 template <typename RunAt>

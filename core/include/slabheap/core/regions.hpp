@@ -114,7 +114,9 @@ class Regions {
   [[nodiscard]] Region* find(Address address) const;
   /// The region of a page that exists. Constant time.
   [[nodiscard]] Region& of(PageNumber number) const {
-    return table_ == nullptr ? *first_ : *table_->regions[table_->chunk_owner[number.value >> chunk_shift]];
+    if (table_ == nullptr) [[likely]]
+      return *first_;
+    return *table_->regions[table_->chunk_owner[number.value >> chunk_shift]];
   }
   /// Whether there is such a page; for numbers that may come from damaged metadata.
   [[nodiscard]] bool has(PageNumber number) const;

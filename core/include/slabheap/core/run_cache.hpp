@@ -11,6 +11,8 @@ namespace slabheap {
 
 class RunCache {
  public:
+  RunCache() { forget_all(); }
+
   static constexpr std::uint32_t max_run_pages = 64;  // longer runs are not kept
   static constexpr std::uint32_t max_runs = 512;
 
@@ -20,12 +22,14 @@ class RunCache {
   void keep_aligned_only() { aligned_only_ = 1; }
 
   /// Whether a run of exactly so many pages, at least one, is kept.
-  [[nodiscard]] bool has(std::size_t pages) const { return pages <= bins && (filled_ >> (pages - 1) & 1) != 0; }
+  [[nodiscard]] bool has(std::size_t pages) const { return pages - 1 < bins && (filled_ >> (pages - 1) & 1) != 0; }
   /// The run of so many pages that was kept last; there has to be one.
   [[nodiscard]] PageNumber last_of(Pages pages) const { return first_[pages.count - 1]; }
   /// Takes that run, the descriptor of whose head this is; it stays as `keep` left it.
   void take(Pages pages, const Page& head);
-  /// Keeps a run, or does not and returns false. `head` is the descriptor of its first page.
+  /// Whether it is a run that could be kept; all are that the page layer handed out.
+  [[nodiscard]] bool suits(Run run) const { return aligned_only_ == 0 || lowest_bit(run.first.value) >= run.pages.count; }
+  /// Keeps such a run, or does not and returns false. `head` is the descriptor of its first page, whose word is its length.
   [[nodiscard]] bool keep(PageNumber first, Pages pages, Page& head);
   /// Whether there is no room for a run that could be kept otherwise.
   [[nodiscard]] bool is_too_full_for(Pages pages) const { return pages.count <= bins && room_ < cost_of(pages.count); }
@@ -57,14 +61,15 @@ class RunCache {
   std::uint32_t limit_ = 0;        // in pages
   std::uint8_t turn_ = 0;          // the bin that makes room next
   std::uint8_t aligned_only_ = 0;  // 1: true; a byte, because a bool that is damaged has no value
-  PageNumber first_[bins] = {};    // of a list threaded through `Page::next`; valid if the bin is filled
+  PageNumber first_[bins];         // of a list threaded through `Page::next`, which ends in `no_page`
 };
 
 inline void RunCache::take(Pages pages, const Page& head) {
   const std::uint32_t bin = pages.count - 1;
   first_[bin] = head.next;
-  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a run has a page at least
-  if (head.next == no_page) filled_ &= ~(std::uint64_t{1} << bin);
+  // No branch: whether a run is the last of its length cannot be guessed.
+  const std::uint64_t without = clear_bit(filled_, bin).word;
+  filled_ = head.next == no_page ? without : filled_;
   room_ += cost_of(pages.count);
 }
 
@@ -72,10 +77,8 @@ inline bool RunCache::keep(PageNumber first, Pages pages, Page& head) {
   const std::uint32_t bin = pages.count - 1;
   const std::uint32_t cost = cost_of(pages.count);
   if (bin >= bins || room_ < cost) return false;
-  if (aligned_only_ != 0 && lowest_bit(first.value) < pages.count) return false;
   head.kind = PageKind::kept_run;
-  head.word = pages.count;
-  head.next = (filled_ >> bin & 1) != 0 ? first_[bin] : no_page;
+  head.next = first_[bin];
   first_[bin] = first;
   filled_ |= std::uint64_t{1} << bin;
   room_ -= cost;
