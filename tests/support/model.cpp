@@ -64,7 +64,7 @@ std::vector<std::size_t> clear_lengths(const std::vector<HeapRun>& runs, const s
 bool is_longest(std::size_t figure, const std::vector<std::size_t>& lengths, HeapPageLayer layer) {
   const std::size_t longest = *std::max_element(lengths.begin(), lengths.end());
   if (figure >= longest || layer != HEAP_PAGE_LAYER_BEST_FIT) return figure == longest;
-  const std::size_t step = std::bit_floor(longest) / 4;
+  const std::size_t step = std::max<std::size_t>(std::bit_floor(longest) / 4, 1);
   const std::size_t least = longest / step * step;
   const auto near = std::count_if(lengths.begin(), lengths.end(), [&](std::size_t length) { return length >= least; });
   return near > 8 && figure >= least;
