@@ -160,6 +160,30 @@ TEST_CASE("the tail of a block that shrinks is kept without the hints of a block
   }
 }
 
+TEST_CASE("a block that grew is kept only if the buddy allocator could have handed it out as long as it is") {
+  for (const bool has_layout : {false, true}) {
+    Options own = options(Preset::classic);
+    own.has_cache = true;
+    CoreHeap heap{256, own};
+    const auto free = [&](void* block, std::size_t bytes) {
+      CHECK((has_layout ? heap->deallocate(block, bytes, 1) : heap->free(block)) == Status::ok);
+      CHECK(heap->validate());
+    };
+    void* const first = heap->allocate(8 * page, 1);
+    void* const block = heap->allocate(5 * page, 1);
+    REQUIRE(block == behind(first, 8 * page));
+    REQUIRE(heap->reallocate(block, 5 * page, 1, 12 * page) == block);
+    free(block, 12 * page);
+    CHECK_FALSE(heap->pages().cache().has(12));
+    REQUIRE(heap->allocate(5 * page, 1) == block);
+    REQUIRE(heap->reallocate(block, 5 * page, 1, 7 * page) == block);
+    free(block, 7 * page);
+    CHECK(heap->pages().cache().has(7));
+    CHECK(heap->allocate(7 * page, 1) == block);
+    CHECK(heap->free(behind(block, 6 * page)) == Status::misaligned);
+  }
+}
+
 TEST_CASE("a block in the place of a set that was kept has hints of its own, whatever class the set was of") {
   for (std::size_t before = 2; before <= 8; ++before) {
     for (std::size_t size = 128; size <= 512; size *= 2) {

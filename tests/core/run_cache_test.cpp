@@ -85,6 +85,19 @@ TEST_CASE("a run that is kept serves no request of another length, and none with
   }
 }
 
+TEST_CASE("a cache has runs of 1 to 64 pages, and of no other length, whatever else it has") {
+  CoreHeap heap{4096, keeping()};
+  void* const block = heap->allocate(3 * page, 1);
+  void* const longest = heap->allocate(64 * page, 1);
+  REQUIRE(heap->reallocate(block, 3 * page, 1, 2 * page) == block);
+  REQUIRE(heap->free(longest) == Status::ok);
+  const RunCache& cache = heap->pages().cache();
+  for (std::size_t count = 0; count <= 256; ++count) CHECK(cache.has(count) == (count == 1 || count == 64));
+  CHECK_FALSE(cache.has(~std::size_t{0}));
+  CHECK(heap->allocate(65 * page, 1) != longest);
+  CHECK(heap->allocate(64 * page, 1) == longest);
+}
+
 TEST_CASE("a kept run is free: it is refused like any other, and counts as none of the blocks") {
   CoreHeap heap{256, keeping()};
   auto* block = static_cast<char*>(heap->allocate(5 * page, 1));

@@ -319,6 +319,33 @@ TEST_CASE("while half of the heap is free, a set is used up once a 16th of it is
   CHECK(heap.picture() == "[64: 61/64] [64: 1/64] [free 14]");
 }
 
+TEST_CASE("a current set of which less is free goes to the end of the list when enough of the first there is") {
+  for (std::size_t listed = 1; listed <= 3; ++listed) {
+    CoreHeap heap{32};
+    const std::vector<void*> blocks = allocate(heap, (listed + 1) * 64, 64);
+    for (std::size_t set = 0; set < listed; ++set) {
+      for (std::size_t i = 0; i < 10; ++i) REQUIRE(heap->free(blocks[set * 64 + i]) == Status::ok);
+    }
+    const std::size_t current = listed * 64;
+    for (std::size_t i = 0; i < 2; ++i) REQUIRE(heap->free(blocks[current + i]) == Status::ok);
+    for (std::size_t set = 0; set < listed; ++set) {
+      for (std::size_t i = 0; i < 10; ++i) {
+        CHECK(heap->allocate(64, 1) == blocks[set * 64 + i]);
+        CHECK(heap->validate());
+      }
+    }
+    CHECK(heap->slab(0).set_count() == listed + 1);
+    CHECK(heap->slab(0).listed() == 1);
+    // Two blocks are not enough for it to come back, but four are.
+    const std::vector<void*> others = allocate(heap, 64, 64);
+    CHECK(heap->slab(0).set_count() == listed + 2);
+    for (std::size_t i = 2; i < 4; ++i) REQUIRE(heap->free(blocks[current + i]) == Status::ok);
+    for (std::size_t i = 0; i < 4; ++i) CHECK(heap->allocate(64, 1) == blocks[current + i]);
+    CHECK(heap->slab(0).listed() == 0);
+    CHECK(heap->validate());
+  }
+}
+
 TEST_CASE("when half of the heap is in use, a set is used up before another is carved") {
   CoreHeap heap{16};
   const std::vector<void*> blocks = allocate(heap, 64, 64);
