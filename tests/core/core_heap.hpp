@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "slabheap/core/heap.hpp"
 #include "support/memory.hpp"
@@ -18,6 +19,13 @@ namespace slabheap::test {
   options.page_bytes = page_bytes;
   options.set_blocks = set_blocks;
   options.has_cache = false;
+  return options;
+}
+
+/// The same where freed runs are kept, and nothing else is chosen.
+[[nodiscard]] inline Options keeping(Preset preset = Preset::classic) {
+  Options options;
+  options.preset = preset;
   return options;
 }
 
@@ -46,6 +54,15 @@ class CoreHeap {
   }
 
   Heap* operator->() { return heap_; }
+  /// So many blocks of so many bytes.
+  std::vector<void*> allocate(std::size_t count, std::size_t size) {
+    std::vector<void*> blocks;
+    for (std::size_t i = 0; i < count; ++i) {
+      blocks.push_back(heap_->allocate(size, 1));
+      REQUIRE(blocks.back() != nullptr);
+    }
+    return blocks;
+  }
   std::string picture() {
     CHECK(heap_->validate());
     return test::picture(reinterpret_cast<const ::Heap*>(heap_), page_bytes_);

@@ -12,19 +12,6 @@ using namespace slabheap;
 using slabheap::test::CoreHeap;
 using slabheap::test::options;
 
-namespace {
-
-std::vector<void*> allocate(CoreHeap& heap, std::size_t count, std::size_t size) {
-  std::vector<void*> blocks;
-  for (std::size_t i = 0; i < count; ++i) {
-    blocks.push_back(heap->allocate(size, 1));
-    REQUIRE(blocks.back() != nullptr);
-  }
-  return blocks;
-}
-
-}  // namespace
-
 TEST_CASE("a set has 64 blocks where the heap can spare them") {
   CoreHeap heap{64 * 128};
   REQUIRE(heap->allocate(4096, 1) != nullptr);
@@ -62,7 +49,7 @@ TEST_CASE("a set can aim at fewer blocks, and has as many as fit into the pages 
 
 TEST_CASE("an empty set goes back to the buddy, one is kept back") {
   CoreHeap heap{16};
-  const std::vector<void*> blocks = allocate(heap, 3 * 64, 64);
+  const std::vector<void*> blocks = heap.allocate(3 * 64, 64);
   CHECK(heap.picture() == "[64: 64/64] [64: 64/64] [64: 64/64] [free 13]");
   for (std::size_t i = 0; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
   CHECK(heap->slab(0).set_count() == 3);
@@ -73,7 +60,7 @@ TEST_CASE("an empty set goes back to the buddy, one is kept back") {
 
 TEST_CASE("a current set that is empty goes back if another is listed, which takes its place, and stays if none is") {
   CoreHeap heap{16};
-  const std::vector<void*> blocks = allocate(heap, 64 + 1, 64);
+  const std::vector<void*> blocks = heap.allocate(64 + 1, 64);
   REQUIRE(heap->free(blocks[64]) == Status::ok);
   CHECK(heap.picture() == "[64: 64/64] [64: 0/64] [free 14]");
   REQUIRE(heap->free(blocks[0]) == Status::ok);
@@ -126,34 +113,9 @@ TEST_CASE("a set kept back is given up before a request fails") {
   CHECK(heap.picture() == "[large 8]");
 }
 
-TEST_CASE("sets that were full are turned to in the order in which they got blocks back") {
-  CoreHeap heap{16};
-  const std::vector<void*> blocks = allocate(heap, 4 * 64, 64);
-  for (const std::size_t set : {1U, 0U, 2U}) {
-    for (std::size_t i = 0; i < 8; ++i) REQUIRE(heap->free(blocks[64 * set + i]) == Status::ok);
-  }
-  CHECK(heap.picture() == "[64: 56/64] [64: 56/64] [64: 56/64] [64: 64/64] [free 12]");
-  for (const std::size_t set : {1U, 0U, 2U}) {
-    for (std::size_t i = 0; i < 8; ++i) CHECK(heap->allocate(64, 1) == blocks[64 * set + i]);
-  }
-  CHECK(heap.picture() == "[64: 64/64] [64: 64/64] [64: 64/64] [64: 64/64] [free 12]");
-}
-
-TEST_CASE("a set with few free blocks is left alone while half of the heap is free, and used up after that") {
-  CoreHeap heap{8};
-  const std::vector<void*> blocks = allocate(heap, 2 * 64, 64);
-  for (std::size_t i = 0; i < 3; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
-  REQUIRE(heap->allocate(64, 1) != nullptr);
-  CHECK(heap.picture() == "[64: 61/64] [64: 64/64] [64: 1/64] [free 5]");
-  REQUIRE(heap->allocate(4096, 1) != nullptr);
-  (void)allocate(heap, 63, 64);
-  CHECK(heap->allocate(64, 1) == blocks[0]);
-  CHECK(heap.picture() == "[64: 62/64] [64: 64/64] [64: 64/64] [4096: 1/1] [free 4]");
-}
-
 TEST_CASE("a set of one block goes from full to empty and back") {
   CoreHeap heap{8};
-  const std::vector<void*> blocks = allocate(heap, 3, 4096);
+  const std::vector<void*> blocks = heap.allocate(3, 4096);
   CHECK(heap.picture() == "[4096: 1/1] [4096: 1/1] [4096: 1/1] [free 5]");
   REQUIRE(heap->free(blocks[0]) == Status::ok);
   CHECK(heap.picture() == "[4096: 0/1] [4096: 1/1] [4096: 1/1] [free 5]");
@@ -284,7 +246,7 @@ TEST_CASE("sets that are partial are counted, current or not") {
   CoreHeap heap{64};
   const Slab& slab = heap->slab(0);
   CHECK(slab.partial_sets() == 0);
-  std::vector<void*> blocks = allocate(heap, 63, 64);
+  std::vector<void*> blocks = heap.allocate(63, 64);
   CHECK(slab.partial_sets() == 1);
   blocks.push_back(heap->allocate(64, 1));
   CHECK(slab.partial_sets() == 0);  // full
@@ -297,64 +259,6 @@ TEST_CASE("sets that are partial are counted, current or not") {
   for (std::size_t i = 1; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
   CHECK(slab.partial_sets() == 0);  // kept back empty
   CHECK(slab.set_count() == 1);
-}
-
-TEST_CASE("while half of the heap is free, a set of few blocks is used up once one of them is free") {
-  CoreHeap heap{256, options(Preset::classic, 0, 8)};
-  const std::vector<void*> blocks = allocate(heap, 16, 1024);
-  CHECK(heap.picture() == "[1024: 8/8] [1024: 8/8] [free 252]");
-  REQUIRE(heap->free(blocks[3]) == Status::ok);
-  CHECK(heap->allocate(1024, 1) == blocks[3]);
-  CHECK(heap.picture() == "[1024: 8/8] [1024: 8/8] [free 252]");
-}
-
-TEST_CASE("while half of the heap is free, a set is used up once a 16th of it is free, and before that another is carved") {
-  CoreHeap heap{16};
-  const std::vector<void*> blocks = allocate(heap, 64, 64);
-  for (std::size_t i = 0; i < 4; ++i) REQUIRE(heap->free(blocks[10 + i]) == Status::ok);
-  for (std::size_t i = 0; i < 4; ++i) CHECK(heap->allocate(64, 1) == blocks[10 + i]);
-  CHECK(heap.picture() == "[64: 64/64] [free 15]");
-  for (std::size_t i = 0; i < 3; ++i) REQUIRE(heap->free(blocks[10 + i]) == Status::ok);
-  REQUIRE(heap->allocate(64, 1) != nullptr);
-  CHECK(heap.picture() == "[64: 61/64] [64: 1/64] [free 14]");
-}
-
-TEST_CASE("a current set of which less is free goes to the end of the list when enough of the first there is") {
-  for (std::size_t listed = 1; listed <= 3; ++listed) {
-    CoreHeap heap{32};
-    const std::vector<void*> blocks = allocate(heap, (listed + 1) * 64, 64);
-    for (std::size_t set = 0; set < listed; ++set) {
-      for (std::size_t i = 0; i < 10; ++i) REQUIRE(heap->free(blocks[set * 64 + i]) == Status::ok);
-    }
-    const std::size_t current = listed * 64;
-    for (std::size_t i = 0; i < 2; ++i) REQUIRE(heap->free(blocks[current + i]) == Status::ok);
-    for (std::size_t set = 0; set < listed; ++set) {
-      for (std::size_t i = 0; i < 10; ++i) {
-        CHECK(heap->allocate(64, 1) == blocks[set * 64 + i]);
-        CHECK(heap->validate());
-      }
-    }
-    CHECK(heap->slab(0).set_count() == listed + 1);
-    CHECK(heap->slab(0).listed() == 1);
-    // Two blocks are not enough for it to come back, but four are.
-    const std::vector<void*> others = allocate(heap, 64, 64);
-    CHECK(heap->slab(0).set_count() == listed + 2);
-    for (std::size_t i = 2; i < 4; ++i) REQUIRE(heap->free(blocks[current + i]) == Status::ok);
-    for (std::size_t i = 0; i < 4; ++i) CHECK(heap->allocate(64, 1) == blocks[current + i]);
-    CHECK(heap->slab(0).listed() == 0);
-    CHECK(heap->validate());
-  }
-}
-
-TEST_CASE("when half of the heap is in use, a set is used up before another is carved") {
-  CoreHeap heap{16};
-  const std::vector<void*> blocks = allocate(heap, 64, 64);
-  REQUIRE(heap->allocate(8 * 4096, 1) != nullptr);
-  REQUIRE(heap->free(blocks[10]) == Status::ok);
-  CHECK(heap->allocate(64, 1) == blocks[10]);
-  CHECK(heap.picture() == "[64: 64/64] [free 1] [free 2] [free 4] [large 8]");
-  REQUIRE(heap->allocate(64, 1) != nullptr);
-  CHECK(heap.picture() == "[64: 64/64] [64: 1/64] [free 2] [free 4] [large 8]");
 }
 
 TEST_CASE("every size and alignment routes by its front alone to the class that holds it") {
@@ -386,7 +290,7 @@ TEST_CASE("blocks of every class lie inside their set, apart, and as aligned as 
     CoreHeap heap{4096, options(preset)};
     for (std::size_t index = 0; index < heap->class_count(); ++index) {
       const std::size_t bytes = heap->slab(index).block_bytes();
-      const std::vector<void*> blocks = allocate(heap, 70, bytes);
+      const std::vector<void*> blocks = heap.allocate(70, bytes);
       for (std::size_t i = 1; i < blocks.size(); ++i) {
         const auto distance = reinterpret_cast<Address>(blocks[i]) - reinterpret_cast<Address>(blocks[i - 1]);
         if (i % heap->slab(index).total_blocks() != 0 && i < 2) CHECK(distance == bytes);
@@ -404,7 +308,7 @@ TEST_CASE("what follows the last block of a set is no block, even where it would
   own.classes = classes;
   own.class_count = 1;
   CoreHeap heap{1024, own};
-  const std::vector<void*> blocks = allocate(heap, 64, 500);
+  const std::vector<void*> blocks = heap.allocate(64, 500);
   CHECK(heap.picture() == "[500: 64/64] [free 1016]");
   auto* const behind = static_cast<unsigned char*>(blocks[0]) + 32000;
   REQUIRE(behind == static_cast<unsigned char*>(blocks[63]) + 500);
@@ -419,7 +323,7 @@ TEST_CASE("a set has no more than 256 pages") {
   CHECK(SetShape::full(4096, 64, 1 << 20, 9) == SetShape{256, 32});
   CHECK(SetShape::fit(4096, {512}, 9) == SetShape{256, 32});
   CoreHeap heap{128 * 512, options(Preset::classic, 512)};
-  const std::vector<void*> blocks = allocate(heap, 64, 4096);
+  const std::vector<void*> blocks = heap.allocate(64, 4096);
   CHECK(heap->slab(6).set_count() == 2);
   CHECK(heap->slab(6).pages() == Pages{512});
   for (void* block : blocks) CHECK(heap->deallocate(block, 4096, 512) == Status::ok);
