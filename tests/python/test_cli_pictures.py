@@ -75,8 +75,8 @@ def test_the_ending_of_the_file_says_what_it_becomes(ending: str, beginning: byt
     assert (tmp_path / f"time.{ending}").read_bytes().startswith(beginning)
 
 
-@pytest.mark.parametrize("name", ["x[b]", "x[b]y[red]", "x:bug:"])
-def test_names_are_told_as_they_are(name: str, trace: Path, tmp_path: Path) -> None:
+def test_names_are_told_as_they_are(trace: Path, tmp_path: Path) -> None:
+    name = "x[b]y[red]z:bug:"  # which rich would print in bold, in red, and as a picture
     copy = tmp_path / f"{name}.trace"
     commands = [
         ("convert", trace, copy),
