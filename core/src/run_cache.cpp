@@ -40,7 +40,7 @@ bool RunCache::holds(const Regions& regions, std::uint64_t runs, std::uint64_t p
       if (++seen > runs || !regions.has(head)) return false;
       const Page& page = regions.page(head);
       if (page.kind != PageKind::kept_run || page.word != bin + 1) return false;
-      if (aligned_only_ != 0 && lowest_bit(head.value) <= bin) return false;
+      if (!suits({head, {bin + 1}})) return false;
     }
   }
   return seen == runs;

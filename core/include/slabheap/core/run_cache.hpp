@@ -18,7 +18,8 @@ class RunCache {
 
   /// Keeps less than so many pages; none unless told.
   void set_limit(std::uint32_t pages);
-  /// Keeps only runs that are aligned to a power of two not below their length, as all are that a buddy allocator hands out.
+  /// From now on `suits` only what is aligned to a power of two not below its length, as all runs are that a buddy allocator
+  /// hands out.
   void keep_aligned_only() { aligned_only_ = 1; }
 
   /// Whether a run of exactly so many pages, at least one, is kept.
@@ -27,8 +28,8 @@ class RunCache {
   [[nodiscard]] PageNumber last_of(Pages pages) const { return first_[pages.count - 1]; }
   /// Takes that run, the descriptor of whose head this is; it stays as `keep` left it.
   void take(Pages pages, const Page& head);
-  /// Whether it is a run that could be kept; all are that the page layer handed out.
-  [[nodiscard]] bool suits(Run run) const { return aligned_only_ == 0 || lowest_bit(run.first.value) >= run.pages.count; }
+  /// Whether it is a run that could be kept; all are that the page layer handed out. Page zero is aligned to everything.
+  [[nodiscard]] bool suits(Run run) const { return aligned_only_ == 0 || lowest_bit(run.first.value) - 1 >= run.pages.count - 1; }
   /// Keeps such a run, or does not and returns false. `head` is the descriptor of its first page, whose word is its length.
   [[nodiscard]] bool keep(PageNumber first, Pages pages, Page& head);
   /// Whether there is no room for a run that could be kept otherwise.

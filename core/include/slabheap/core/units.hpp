@@ -84,7 +84,7 @@ struct Cleared {
 };
 
 /// `bit` is below 64.
-[[nodiscard]] [[gnu::always_inline]] inline Cleared clear_bit(std::uint64_t word, std::size_t bit) {
+[[nodiscard]] [[gnu::always_inline]] inline Cleared clear_bit(std::uint64_t word, std::uint64_t bit) {
 #if defined(__x86_64__)
   // One instruction does both; compilers find two.
   bool had_bit;
