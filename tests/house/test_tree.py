@@ -55,6 +55,11 @@ def test_no_file_names_a_path_of_a_machine() -> None:
     assert named == []
 
 
+def test_nothing_that_was_compiled_belongs_to_the_tree() -> None:
+    compiled = (b"!<arch>", b"\x7fELF")  # archives of objects; objects, libraries and programs
+    assert [str(path.relative_to(ROOT)) for path in tracked() if path.read_bytes().startswith(compiled)] == []
+
+
 def test_sources_fit_in_the_head() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
