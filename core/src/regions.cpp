@@ -56,7 +56,9 @@ RegionPlan plan_metadata_first(Span span, const MetadataNeed& need) {
     return pages >= metadata && pages < end ? whole_pages(end - pages, need.page_shift) : 0;
   });
   if (count == 0) return {};
-  return {pages_for(count), static_cast<std::uint32_t>(count), metadata, need.bytes(count)};
+  // A page may be too short for another with its descriptor: it is left over in front, for the end is what may be aligned.
+  const Address pages = round_down(end, page_bytes) - (count << need.page_shift);
+  return {pages, static_cast<std::uint32_t>(count), metadata, need.bytes(count)};
 }
 
 RegionPlan plan_pages_first(Span span, const MetadataNeed& need) {
@@ -108,10 +110,16 @@ void Region::touch(Run run) {
   }
 }
 
-void Region::mark_distances(Run set) {
-  HeadDistance* distances = head_distances + (set.first - first).count;
-  *distances = 0;
-  if (set.pages.count > 1) copy_bytes(distances, distances_of_a_set.values, set.pages.count * sizeof(HeadDistance));
+void Regions::push_back_among(List& list, PageNumber number) {
+  push_back(list, number, [this](PageNumber any) -> Region& { return of(any); });
+}
+
+void Regions::unlink_among(List& list, PageNumber number) {
+  unlink(list, number, [this](PageNumber any) -> Region& { return of(any); });
+}
+
+void Region::mark_distances(HeadDistance* distances, Pages pages) {
+  copy_bytes(distances, distances_of_a_set.values, pages.count * sizeof(HeadDistance));
 }
 
 std::size_t MetadataNeed::bytes(std::size_t page_count) const {

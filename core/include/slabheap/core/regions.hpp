@@ -81,7 +81,14 @@ struct Region {
   /// Remembers that a run was handed out.
   void touch(Run run);
   /// Makes every page of a new set lead to its head.
-  void mark_distances(Run set);
+  void mark_distances(Run set) {
+    HeadDistance* distances = head_distances + (set.first - first).count;
+    *distances = 0;
+    if (set.pages.count > 1) mark_distances(distances, set.pages);
+  }
+
+ private:
+  static void mark_distances(HeadDistance* distances, Pages pages);
 };
 
 inline constexpr std::uint8_t no_order = 0xff;
@@ -198,6 +205,16 @@ class Regions {
     std::uint32_t last;
   };
 
+  // The lists, where `region_of(number)` finds regions.
+  template <typename RegionOf>
+  static PageNumber& previous_link(PageNumber number, RegionOf region_of);
+  template <typename RegionOf>
+  static void push_back(List& list, PageNumber number, RegionOf region_of);
+  template <typename RegionOf>
+  static void unlink(List& list, PageNumber number, RegionOf region_of);
+  void push_back_among(List& list, PageNumber number);
+  void unlink_among(List& list, PageNumber number);
+
   [[nodiscard]] static std::uint64_t congruence_of(std::uint32_t page_count);
   [[nodiscard]] PageNumber number_for(Address pages, std::uint32_t page_count) const;
   [[nodiscard]] bool is_sound(const Region& region, const MetadataNeed& need) const;
@@ -217,22 +234,54 @@ class Regions {
 };
 
 inline PageNumber& Regions::previous_link(PageNumber number) const {
-  const Region& region = of(number);
+  return previous_link(number, [this](PageNumber any) -> Region& { return of(any); });
+}
+
+template <typename RegionOf>
+[[gnu::always_inline]] inline PageNumber& Regions::previous_link(PageNumber number, RegionOf region_of) {
+  const Region& region = region_of(number);
   return region.previous[(number - region.first).count];
 }
 
-inline void Regions::push_back(List& list, PageNumber number) {
+template <typename RegionOf>
+[[gnu::always_inline]] inline void Regions::push_back(List& list, PageNumber number, RegionOf region_of) {
   if (list.empty()) {
-    page(number).next = number;
-    previous_link(number) = number;
+    region_of(number).page(number).next = number;
+    previous_link(number, region_of) = number;
     list.first = number;
     return;
   }
-  const PageNumber last = previous_link(list.first);
-  page(number).next = list.first;
-  previous_link(number) = last;
-  page(last).next = number;
-  previous_link(list.first) = number;
+  const PageNumber last = previous_link(list.first, region_of);
+  region_of(number).page(number).next = list.first;
+  previous_link(number, region_of) = last;
+  region_of(last).page(last).next = number;
+  previous_link(list.first, region_of) = number;
+}
+
+template <typename RegionOf>
+[[gnu::always_inline]] inline void Regions::unlink(List& list, PageNumber number, RegionOf region_of) {
+  const PageNumber next = region_of(number).page(number).next;
+  if (next == number) {
+    list.first = no_page;
+    return;
+  }
+  const PageNumber previous = previous_link(number, region_of);
+  region_of(previous).page(previous).next = next;
+  previous_link(next, region_of) = previous;
+  if (list.first == number) list.first = next;
+}
+
+// Of several regions in functions of their own: what has one saves no register for what has many.
+inline void Regions::push_back(List& list, PageNumber number) {
+  if (table_ != nullptr) [[unlikely]]
+    return push_back_among(list, number);
+  push_back(list, number, [this](PageNumber) -> Region& { return *first_; });
+}
+
+inline void Regions::unlink(List& list, PageNumber number) {
+  if (table_ != nullptr) [[unlikely]]
+    return unlink_among(list, number);
+  unlink(list, number, [this](PageNumber) -> Region& { return *first_; });
 }
 
 inline void Regions::push_front(List& list, PageNumber number) {
@@ -253,18 +302,6 @@ inline void Regions::replace_first(List& list, PageNumber number) {
   page(last).next = number;
   previous_link(next) = number;
   list.first = next;
-}
-
-inline void Regions::unlink(List& list, PageNumber number) {
-  const PageNumber next = page(number).next;
-  if (next == number) {
-    list.first = no_page;
-    return;
-  }
-  const PageNumber previous = previous_link(number);
-  page(previous).next = next;
-  previous_link(next) = previous;
-  if (list.first == number) list.first = next;
 }
 
 }  // namespace slabheap
