@@ -213,7 +213,7 @@ fn replaced(heaps: &mut impl Heaps, operations: usize, level: Level) -> Tallies 
     })
 }
 
-/// What a heap keeps at the most, as `HeapFreedRuns::Kept` says: three eighths of its pages, and so many runs.
+/// What a heap keeps at the most, as `HeapFreedRuns::Kept` says: a third of its pages, and so many runs.
 const KEPT_RUNS: usize = 512;
 
 /// Makes a fresh heap keep as many freed runs of large blocks as it can, of so many lengths, from the shortest up; how many.
@@ -224,16 +224,14 @@ const KEPT_RUNS: usize = 512;
 pub fn keep(heap: &mut CountedHeap, shape: &Shape, lengths: usize) -> usize {
     let page = shape.kind.page_bytes;
     let pages = heap.stats().total_bytes / page;
-    let limit = pages / 4 + pages / 8;
+    let limit = pages / 3;
     let shortest = 4096 / page + 1; // what is shorter is a block of a set
     let mut room = limit;
     let mut blocks = Vec::new();
-    for index in 0.. {
+    for index in 0..KEPT_RUNS {
         let length = shortest + index % lengths;
-        // A run takes room for itself beside that for its pages, so that one limit bounds both.
-        let cost = length + limit / KEPT_RUNS + 1;
-        let Some(block) = (cost <= room).then(|| heap.allocate_uncounted(length * page)).flatten() else { break };
-        room -= cost;
+        let Some(block) = (length <= room).then(|| heap.allocate_uncounted(length * page)).flatten() else { break };
+        room -= length;
         blocks.push(block);
     }
     let (count, others) = (blocks.len(), heap.free_runs());

@@ -31,7 +31,7 @@ PageNumber LargeBlocks::take(PageAllocator& pages, Pages count, Pages alignment)
   Region& region = pages.regions().of(head);
   region.page(head).kind = PageKind::large;
   region.page(head).word = count.count;
-  region.page(head).class_index = has_hints;
+  region.page(head).class_index = count.count <= RunCache::max_run_pages ? has_hints : 0;
   leave_hints(region, {head, count});
   ++allocations_;
   return head;

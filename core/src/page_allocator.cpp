@@ -5,9 +5,9 @@
 namespace slabheap {
 namespace {
 
-/// What the cache keeps at most of so many pages: three eighths. With what may be in use beside it that is seven eighths, so the
-/// layer seldom has to ask for it.
-constexpr std::uint64_t cache_share(std::uint64_t pages) { return (pages >> 2) + (pages >> 3); }
+/// What the cache keeps at most of so many pages: a third. With what may be in use beside it that is five sixths, so the layer
+/// seldom has to ask for it.
+constexpr std::uint64_t cache_share(std::uint64_t pages) { return pages / 3; }
 
 static_assert(RunCache::max_runs + max_classes < BestFit::most_looks,
               "after a heap has given up what it keeps back, the longest run of that is among those that are looked at");
@@ -15,7 +15,10 @@ static_assert(RunCache::max_runs + max_classes < BestFit::most_looks,
 }  // namespace
 
 PageAllocator::PageAllocator(unsigned page_shift, PageLayerKind kind, bool has_cache, void* layer_memory)
-    : regions_{page_shift}, layer_{layer_memory}, kind_{kind}, has_cache_{static_cast<std::uint8_t>(has_cache ? 1 : 0)} {
+    : regions_{page_shift},
+      layer_{layer_memory},
+      kind_{static_cast<std::uint8_t>(kind)},
+      has_cache_{static_cast<std::uint8_t>(has_cache ? 1 : 0)} {
   if (kind == PageLayerKind::buddy) {
     new (layer_memory) Buddy;
     cache_.keep_aligned_only();
@@ -42,6 +45,7 @@ Status PageAllocator::add(Span span, const RegionPlan& plan, const MetadataNeed&
   });
   empty_cache();
   cache_.set_limit(cache_limit());
+  roomy_end_ = half_of_pages();
   return Status::ok;
 }
 
@@ -51,15 +55,16 @@ std::uint32_t PageAllocator::cache_limit() const {
 }
 
 bool PageAllocator::is_as_made(Address heap, std::size_t own_bytes, unsigned page_shift) const {
-  if (kind_ != PageLayerKind::buddy && kind_ != PageLayerKind::best_fit) return false;
-  if (reinterpret_cast<Address>(layer_) != heap + own_bytes - layer_bytes(kind_) || has_cache_ > 1) return false;
+  if (kind() != PageLayerKind::buddy && kind() != PageLayerKind::best_fit) return false;
+  if (reinterpret_cast<Address>(layer_) != heap + own_bytes - layer_bytes(kind()) || has_cache_ > 1) return false;
   if (search_ != Search::quick) return false;
-  if (!regions_.are_sound(heap, first_need(own_bytes, page_shift, kind_))) return false;
+  if (!regions_.are_sound(heap, first_need(own_bytes, page_shift, kind()))) return false;
+  if (roomy_end_ != half_of_pages()) return false;
   return with_layer(*this, [&](const auto& layer) {
     for (std::uint32_t i = 0; i < regions_.count(); ++i) {
       if (!layer.has_begun(regions_.by_address(i))) return false;
     }
-    return cache_.is_for(cache_limit(), kind_ == PageLayerKind::buddy);
+    return cache_.is_for(cache_limit(), kind() == PageLayerKind::buddy);
   });
 }
 

@@ -3,9 +3,8 @@
 namespace slabheap {
 
 void RunCache::set_limit(std::uint32_t pages) {
-  // What the runs that are kept cost changes with the limit; so there must be none.
+  // There must be none: what is left of the limit changes with it.
   limit_ = pages;
-  run_cost_ = run_cost_for(pages);
   room_ = pages;
 }
 
@@ -25,14 +24,15 @@ void RunCache::forget_all() {
   filled_ = 0;
   for (PageNumber& first : first_) first = no_page;
   room_ = limit_;
+  runs_left_ = max_runs;
 }
 
 bool RunCache::is_for(std::uint32_t limit, bool aligned_only) const {
-  return limit_ == limit && run_cost_ == run_cost_for(limit) && turn_ < bins && aligned_only_ == (aligned_only ? 1 : 0);
+  return limit_ == limit && turn_ < bins && aligned_only_ == (aligned_only ? 1 : 0);
 }
 
 bool RunCache::holds(const Regions& regions, std::uint64_t runs, std::uint64_t pages) const {
-  if (runs > max_runs || pages + runs * run_cost_ + room_ != limit_) return false;
+  if (runs + runs_left_ != max_runs || pages + room_ != limit_) return false;
   std::uint64_t seen = 0;
   for (std::uint32_t bin = 0; bin < bins; ++bin) {
     if (((filled_ >> bin & 1) != 0) != (first_[bin] != no_page)) return false;

@@ -242,14 +242,14 @@ TEST_CASE("validate notices any bit of the counts of used pages that is flipped,
   REQUIRE(heap->allocate(3 * 4096, 1) != nullptr);
   REQUIRE(heap->allocate(64, 1) != nullptr);
   REQUIRE(heap->free(once) == Status::ok);
-  std::uint64_t counts[2];  // used, the peak
+  std::uint32_t counts[2];  // used, the peak
   auto* const bytes = reinterpret_cast<unsigned char*>(const_cast<PageAllocator*>(&heap->pages())) + sizeof(RecentSet);
   std::memcpy(counts, bytes, sizeof counts);
   REQUIRE(counts[0] == 4);
   REQUIRE(counts[1] == 34);
   for (std::size_t i = 0; i < 2; ++i) {
-    for (unsigned bit = 0; bit < 64; ++bit) {
-      const std::uint64_t other = counts[i] ^ std::uint64_t{1} << bit;
+    for (unsigned bit = 0; bit < 32; ++bit) {
+      const std::uint32_t other = counts[i] ^ std::uint32_t{1} << bit;
       std::memcpy(bytes + i * sizeof other, &other, sizeof other);
       CHECK(heap->validate() == (i == 1 && other >= counts[0]));
     }

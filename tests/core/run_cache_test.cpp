@@ -44,13 +44,13 @@ TEST_CASE("a freed run is kept whatever multiple of its length it begins at") {
   }
 }
 
-TEST_CASE("a run is kept that takes all of the room, 3/8 of the heap less a page for each run, and none that takes more") {
+TEST_CASE("a run is kept that takes all of the room, a third of the heap, and none that takes more") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
-    for (const std::size_t count : {58U, 59U, 60U}) {
+    for (const std::size_t count : {52U, 53U, 54U}) {
       CoreHeap heap{160, keeping(preset)};
       void* const block = heap->allocate(count * heap->regions().page_bytes(), 1);
       REQUIRE(heap->free(block) == Status::ok);
-      CHECK(heap->pages().cache().has(count) == (count < 60));
+      CHECK(heap->pages().cache().has(count) == (count < 54));
     }
   }
 }
@@ -212,7 +212,7 @@ TEST_CASE("a kept run that is not what it says, or is not kept where it should b
   }
 }
 
-TEST_CASE("no more than three eighths of the heap are kept, and no run of more than 64 pages") {
+TEST_CASE("no more than a third of the heap is kept, and no run of more than 64 pages") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{4096, keeping(preset)};
     const std::size_t bytes = heap->regions().page_bytes();
@@ -226,8 +226,8 @@ TEST_CASE("no more than three eighths of the heap are kept, and no run of more t
     std::vector<void*> blocks;
     for (int i = 0; i < 30; ++i) blocks.push_back(heap->allocate(64 * bytes, 1));
     for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
-    CHECK(kept_pages() <= 1536);
-    CHECK(kept_pages() >= 1536 - 2 * 64);
+    CHECK(kept_pages() <= 1365);
+    CHECK(kept_pages() >= 1365 - 64);
     const std::size_t before = kept_pages();
     REQUIRE(heap->free(longer) == Status::ok);
     CHECK(kept_pages() == before);
@@ -286,7 +286,7 @@ TEST_CASE("validate notices any bit of a cache without runs that is flipped, but
       cache[at] = static_cast<unsigned char>(cache[at] ^ 1U << bit);
     }
   }
-  // The word of the bins; room, cost and limit; the turn, which has 64 values; which runs are kept; and the lists, which are
+  // The word of the bins; room, runs left and limit; the turn, which has 64 values; which runs are kept; and the lists, which are
   // empty.
   CHECK(noticed == 64 + 3 * 32 + (8 - 6) + 8 + 64 * 32);
 }

@@ -203,7 +203,7 @@ enum HeapFreedRuns
  {
   /**
    * While less than half of the heap is in use, runs of up to 64 pages, with the buddy those that are aligned to their length, are
-   * kept by their length for the next request of as many: three eighths of the heap and 512 runs at the most. They are free to every
+   * kept by their length for the next request of as many: a third of the heap and 512 runs at the most. They are free to every
    * figure and every walk. All of them are merged, by one call that takes up to 512 merges more than others, before a request fails;
    * when, with more than half of the heap in use, a request finds no kept run of its length; when a block grows where it is into one
    * of them; and by heap_add_memory() and heap_trim().

@@ -38,7 +38,7 @@ class PageAllocator {
   /// What decides how much metadata the first region takes, with so many bytes in front of it.
   [[nodiscard]] static MetadataNeed first_need(std::size_t extra, unsigned page_shift, PageLayerKind kind);
   /// The same of the next region.
-  [[nodiscard]] MetadataNeed next_need() const { return first_need(regions_.table_bytes(), regions_.page_shift(), kind_); }
+  [[nodiscard]] MetadataNeed next_need() const { return first_need(regions_.table_bytes(), regions_.page_shift(), kind()); }
   /// Adds a region (see Regions::add) and files its pages as one free run.
   [[nodiscard]] Status add(Span span, const RegionPlan& plan, const MetadataNeed& need, bool is_zero, std::uint32_t tag);
 
@@ -57,7 +57,7 @@ class PageAllocator {
   /// Takes back a run as `take` gave it, or the front of it. `head` is the descriptor of its head, whose word is its length. (A
   /// run that is handed on as one word is packed for nothing.)
   void give(PageNumber first, Pages pages, Page& head);
-  /// The same, if the cache keeps it. False: it does not, and nothing has changed.
+  /// The same, of no more pages than runs have that are kept, if the cache keeps it. False: it does not, and nothing has changed.
   [[nodiscard]] bool give_kept(PageNumber first, Pages pages, Page& head);
   /// Takes back everything. `run_at(region, head)` gives the run of any head.
   template <typename RunAt>
@@ -78,11 +78,11 @@ class PageAllocator {
   [[nodiscard]] const RecentSet& recent() const { return recent_; }
   [[nodiscard]] Regions& regions() { return regions_; }
   [[nodiscard]] const Regions& regions() const { return regions_; }
-  [[nodiscard]] PageLayerKind kind() const { return kind_; }
+  [[nodiscard]] PageLayerKind kind() const { return static_cast<PageLayerKind>(kind_); }
   [[nodiscard]] std::uint64_t used_pages() const { return used_pages_; }
   [[nodiscard]] std::uint64_t peak_pages() const { return peak_pages_; }
   /// Whether less than half of the pages are in use. While they are, speed comes first; after that, space.
-  [[nodiscard]] bool is_roomy() const { return is_roomy_with(used_pages_); }
+  [[nodiscard]] bool is_roomy() const { return used_pages_ < roomy_end_; }
   [[nodiscard]] Pages longest() const;
   /// As `longest`, if `run` were given, and every run next to it whose head `kept` gives a length for.
   template <typename Kept>
@@ -101,20 +101,21 @@ class PageAllocator {
   template <typename Self, typename Function>
   static decltype(auto) with_layer(Self& self, Function function);
   void count_used(Pages pages);
-  [[nodiscard]] bool is_roomy_with(std::uint64_t used) const { return 2 * used < regions_.page_count(); }
+  [[nodiscard]] std::uint32_t half_of_pages() const { return static_cast<std::uint32_t>((regions_.page_count() + 1) / 2); }
   [[nodiscard]] std::uint32_t cache_limit() const;
   [[nodiscard]] PageNumber take_from_layer(Pages pages, Pages alignment);
   [[gnu::noinline]] void give_otherwise(PageNumber first, Pages pages);
   void give_to_layer(Run run);
 
   RecentSet recent_;
-  std::uint64_t used_pages_ = 0;
-  std::uint64_t peak_pages_ = 0;
+  std::uint32_t used_pages_ = 0;
+  std::uint32_t peak_pages_ = 0;
   RunCache cache_;
   Regions regions_;
-  void* layer_;  // a Buddy or a BestFit, as kind_ says
-  PageLayerKind kind_;
-  std::uint8_t has_cache_;  // 1: true; a byte, because a bool that is damaged has no value
+  void* layer_;                  // a Buddy or a BestFit, as kind_ says
+  std::uint32_t roomy_end_ = 0;  // half of the pages, rounded up
+  std::uint8_t kind_;            // a PageLayerKind
+  std::uint8_t has_cache_;       // 1: true; a byte, because a bool that is damaged has no value
   Search search_ = Search::quick;
 };
 
@@ -136,15 +137,15 @@ inline PageNumber PageAllocator::take(Pages pages, Pages alignment) {
 }
 
 inline bool PageAllocator::give_kept(PageNumber first, Pages pages, Page& head) {
-  const std::uint64_t left = used_pages_ - pages.count;
-  if (!is_roomy_with(left) || !cache_.keep(first, pages, head)) [[unlikely]]
+  const std::uint32_t left = used_pages_ - pages.count;
+  if (left >= roomy_end_ || !cache_.keep(first, pages, head)) [[unlikely]]
     return false;
   used_pages_ = left;
   return true;
 }
 
 inline void PageAllocator::give(PageNumber first, Pages pages, Page& head) {
-  if (!give_kept(first, pages, head)) [[unlikely]]
+  if (pages.count > RunCache::max_run_pages || !give_kept(first, pages, head)) [[unlikely]]
     give_otherwise(first, pages);
 }
 
@@ -186,7 +187,7 @@ void PageAllocator::give_all(RunAt run_at) {
 /// Calls `function` with the layer as what it is.
 template <typename Self, typename Function>
 decltype(auto) PageAllocator::with_layer(Self& self, Function function) {
-  if (self.kind_ == PageLayerKind::buddy) return function(*static_cast<Buddy*>(self.layer_));
+  if (self.kind() == PageLayerKind::buddy) return function(*static_cast<Buddy*>(self.layer_));
   return function(*static_cast<BestFit*>(self.layer_));
 }
 

@@ -30,10 +30,11 @@ class RunCache {
   void take(Pages pages, const Page& head);
   /// Whether it is a run that could be kept; all are that the page layer handed out. Page zero is aligned to everything.
   [[nodiscard]] bool suits(Run run) const { return aligned_only_ == 0 || lowest_bit(run.first.value) - 1 >= run.pages.count - 1; }
-  /// Keeps such a run, or does not and returns false. `head` is the descriptor of its first page, whose word is its length.
+  /// Keeps such a run, of no more than `max_run_pages`, or does not and returns false. `head` is the descriptor of its first
+  /// page, whose word is its length.
   [[nodiscard]] bool keep(PageNumber first, Pages pages, Page& head);
   /// Whether there is no room for a run that could be kept otherwise.
-  [[nodiscard]] bool is_too_full_for(Pages pages) const { return pages.count <= bins && room_ < cost_of(pages.count); }
+  [[nodiscard]] bool is_too_full_for(Pages pages) const { return pages.count <= bins && !has_room_for(pages.count); }
   /// Any of the runs kept, which it gives up; none: a run of no pages.
   [[nodiscard]] Run give_up_one(const Regions& regions);
   /// Forgets every run. The caller gives the pages back.
@@ -52,13 +53,11 @@ class RunCache {
   static constexpr std::uint32_t bins = max_run_pages;  // one for each length
   static_assert(bins <= 64, "a word has a bit for each bin");
 
-  [[nodiscard]] static std::uint32_t run_cost_for(std::uint32_t limit) { return limit / max_runs + 1; }
-  /// A run takes room for its pages, and some for itself, so that one figure bounds both.
-  [[nodiscard]] std::uint32_t cost_of(std::uint32_t pages) const { return pages + run_cost_; }
+  [[nodiscard]] bool has_room_for(std::uint32_t pages) const { return room_ >= pages && runs_left_ != 0; }
 
   std::uint64_t filled_ = 0;       // bit k: there are runs of k + 1 pages
-  std::uint32_t room_ = 0;         // limit_ less the cost of the runs that are kept
-  std::uint32_t run_cost_ = 0;     // a 512th of the limit
+  std::uint32_t room_ = 0;         // limit_ less the pages that are kept
+  std::uint32_t runs_left_ = 0;    // max_runs less the runs
   std::uint32_t limit_ = 0;        // in pages
   std::uint8_t turn_ = 0;          // the bin that makes room next
   std::uint8_t aligned_only_ = 0;  // 1: true; a byte, because a bool that is damaged has no value
@@ -71,18 +70,19 @@ inline void RunCache::take(Pages pages, const Page& head) {
   // No branch: whether a run is the last of its length cannot be guessed.
   const std::uint64_t without = clear_bit(filled_, bin).word;
   filled_ = head.next == no_page ? without : filled_;
-  room_ += cost_of(pages.count);
+  room_ += pages.count;
+  ++runs_left_;
 }
 
 inline bool RunCache::keep(PageNumber first, Pages pages, Page& head) {
   const std::uint32_t bin = pages.count - 1;
-  const std::uint32_t cost = cost_of(pages.count);
-  if (bin >= bins || room_ < cost) return false;
+  if (!has_room_for(pages.count)) return false;
   head.kind = PageKind::kept_run;
   head.next = first_[bin];
   first_[bin] = first;
   filled_ |= std::uint64_t{1} << bin;
-  room_ -= cost;
+  room_ -= pages.count;
+  --runs_left_;
   return true;
 }
 
