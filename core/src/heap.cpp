@@ -8,33 +8,51 @@
 namespace slabheap {
 namespace {
 
-constexpr std::size_t own_alignment = 64;  // as Regions aligns the metadata
 constexpr unsigned max_page_shift = std::countr_zero(max_page_bytes);
 
-/// The finest step between class sizes: a granule is the largest power of two that divides them all.
-unsigned granule_shift_of(const Configuration& configuration) {
-  std::size_t bits = 0;
-  for (std::size_t i = 0; i < configuration.class_count; ++i) bits |= configuration.classes[i];
-  return static_cast<unsigned>(std::countr_zero(bits));
+/// The least of so many classes whose blocks, `bytes_of(index)` long, hold a request with this last byte; how many there are if
+/// there is none.
+template <typename BytesOf>
+std::size_t class_holding(std::size_t last, std::size_t count, BytesOf bytes_of) {
+  std::size_t first = 0;
+  while (count > 0) {
+    const std::size_t half = count / 2;
+    if (bytes_of(first + half) > last) {
+      count = half;
+    } else {
+      first += half + 1;
+      count -= half + 1;
+    }
+  }
+  return first;
 }
 
-std::size_t granule_count_of(const Configuration& configuration) {
-  return configuration.classes[configuration.class_count - 1] >> granule_shift_of(configuration);
+/// What the routing table says of a granule: the front of the class that serves all its requests, or that of none. A request that
+/// is aligned to more than 8 bytes ends with a granule, on a multiple of its alignment.
+std::size_t front_of_granule(const Configuration& configuration, std::size_t granule) {
+  const std::size_t first = granule << granule_shift;
+  const std::size_t end = first + (std::size_t{1} << granule_shift);
+  const std::size_t index =
+      class_holding(first, configuration.class_count, [&](std::size_t i) { return configuration.classes[i]; });
+  const std::size_t bytes = configuration.classes[index];
+  return bytes >= end && alignment_of(bytes, configuration.page_shift) >= lowest_bit(end) ? index + 1 : no_front;
 }
 
 }  // namespace
 
 std::size_t Heap::own_bytes(const Configuration& configuration) {
   const std::size_t fronts = (configuration.class_count + 1) * sizeof(SlabFront);
-  const std::size_t slabs = sizeof(Heap) + fronts + configuration.class_count * sizeof(Slab);
-  const std::size_t table = round_up(granule_count_of(configuration), alignof(std::max_align_t));
-  return round_up(slabs + table + PageAllocator::layer_bytes(configuration.pages), own_alignment);
+  const std::size_t slabs = round_up(configuration.class_count * sizeof(Slab), alignof(std::max_align_t));
+  const std::size_t layer = PageAllocator::layer_bytes(configuration.pages);
+  return sizeof(Heap) + table_bytes(configuration.routed_bytes) + fronts + slabs + layer;
 }
 
 Heap::Heap(const Configuration& configuration, const Options& options)
-    : page_shift_{static_cast<std::uint8_t>(configuration.page_shift)},
+    : routed_bytes_{configuration.routed_bytes},
+      page_shift_{static_cast<std::uint8_t>(configuration.page_shift)},
       class_count_{static_cast<std::uint8_t>(configuration.class_count)},
       set_blocks_{static_cast<std::uint8_t>(configuration.set_blocks)},
+      fronts_{reinterpret_cast<SlabFront*>(reinterpret_cast<std::byte*>(this) + distance_of(no_front))},
       pages_{configuration.page_shift, configuration.pages, configuration.has_cache,
              reinterpret_cast<std::byte*>(this) + own_bytes(configuration) - PageAllocator::layer_bytes(configuration.pages)},
       hooks_{options.hooks},
@@ -43,24 +61,29 @@ Heap::Heap(const Configuration& configuration, const Options& options)
 }
 
 void Heap::make_slabs(const Configuration& configuration) {
-  granule_shift_ = static_cast<std::uint8_t>(granule_shift_of(configuration));
   new (fronts()) SlabFront{};
-  auto* table = reinterpret_cast<std::uint8_t*>(slabs() + class_count_);
-  std::size_t granule = 0;
+  std::size_t below = 0;
   for (std::uint8_t index = 0; index < class_count_; ++index) {
     const std::size_t bytes = configuration.classes[index];
     auto& front = *new (fronts() + index + 1) SlabFront{};
-    new (slabs() + index) Slab{front, index, bytes, largest_class_, configuration.page_shift};
-    while (granule < bytes >> granule_shift_) table[granule++] = static_cast<std::uint8_t>(index + 1);
-    largest_class_ = bytes;
+    new (slabs() + index) Slab{front, index, bytes, below, configuration.page_shift};
+    below = bytes;
   }
-  front_of_granule_ = table;
+  for (std::size_t granule = 0; granule < routed_bytes_ >> granule_shift; ++granule) {
+    table()[granule] = distance_of(front_of_granule(configuration, granule));
+  }
+}
+
+/// How far behind the heap a front begins.
+std::uint16_t Heap::distance_of(std::size_t front) const {
+  return static_cast<std::uint16_t>(sizeof(Heap) + table_bytes(routed_bytes_) + front * sizeof(SlabFront));
 }
 
 /// Whether all that was made for good, in front of the first region and in it, is as it was. Until then, validation trusts no
 /// more than the pointers to the regions.
 bool Heap::is_as_made() const {
   const auto heap = reinterpret_cast<Address>(this);
+  if (routed_bytes_ > most_routed_bytes || reinterpret_cast<Address>(fronts_) != heap + distance_of(no_front)) return false;
   const auto slabs_end = reinterpret_cast<Address>(slabs() + class_count_);
   if (class_count_ > max_classes || page_shift_ > max_page_shift || slabs_end > reinterpret_cast<Address>(regions().first()))
     return false;
@@ -70,27 +93,26 @@ bool Heap::is_as_made() const {
   options.classes = classes;
   options.class_count = class_count_;
   options.set_blocks = set_blocks_;
+  options.page_bytes = std::size_t{1} << page_shift_;
   options.pages = pages_.kind();
   options.has_pages = true;
   if (problem_of(options) != nullptr) return false;
-  const Configuration configuration = configuration_of(options, 0);
+  Configuration configuration = configuration_of(options, 0);
+  if (!is_routed_end(routed_bytes_, classes[class_count_ - 1])) return false;
+  configuration.routed_bytes = routed_bytes_;
   return pages_.is_as_made(heap, own_bytes(configuration), page_shift_) && has_slabs_as_made(configuration) &&
          looks_at_a_region();
 }
 
 bool Heap::has_slabs_as_made(const Configuration& configuration) const {
-  const auto* table = reinterpret_cast<const std::uint8_t*>(slabs() + class_count_);
-  const std::size_t* const classes = configuration.classes;
-  if (front_of_granule_ != table || granule_shift_ != granule_shift_of(configuration)) return false;
-  if (largest_class_ != classes[class_count_ - 1] || fronts()[no_front] != SlabFront{}) return false;
+  if (fronts()[no_front] != SlabFront{}) return false;
   std::size_t below = 0;
-  std::size_t granule = 0;
   for (std::uint8_t index = 0; index < class_count_; ++index) {
     if (!slabs()[index].is_as_made(fronts()[index + 1], index, below, regions(), set_blocks_)) return false;
-    while (granule < classes[index] >> granule_shift_) {
-      if (table[granule++] != index + 1) return false;
-    }
-    below = classes[index];
+    below = configuration.classes[index];
+  }
+  for (std::size_t granule = 0; granule < routed_bytes_ >> granule_shift; ++granule) {
+    if (table()[granule] != distance_of(front_of_granule(configuration, granule))) return false;
   }
   return true;
 }
@@ -128,11 +150,28 @@ void Heap::reshape() {
   for (std::size_t i = 0; i < class_count_; ++i) slabs()[i].reshape(regions(), set_blocks_);
 }
 
+/// What the table says of a granule.
+std::size_t Heap::routed_front(std::size_t granule) const {
+  return (table()[granule] - std::size_t{distance_of(no_front)}) / sizeof(SlabFront);
+}
+
+/// The least class whose blocks hold a request with this last byte, which is in the largest.
+std::size_t Heap::route(std::size_t last) const {
+  if (last < routed_bytes_) {
+    const std::size_t granule = last >> granule_shift;
+    std::size_t front = routed_front(granule);
+    // If it is passed by for some alignment that a request may have, what is before it is not.
+    if (front == no_front && granule != 0) front = routed_front(granule - 1);
+    if (front != no_front && fronts()[front].block_bytes > last) return front - 1;
+  }
+  return class_holding(last, class_count_, [this](std::size_t i) -> std::size_t { return fronts()[i + 1].block_bytes; });
+}
+
 /// The least class whose blocks hold the size and honour the alignment; `no_class` if the request goes to whole pages.
 std::size_t Heap::class_for(std::size_t size, std::size_t align) const {
   const std::size_t last = last_byte(size == 0 ? 1 : size, align);
-  if (last >= largest_class_) return no_class;
-  std::size_t index = front_of_granule_[last >> granule_shift_] - std::size_t{1};
+  if (last >= largest_class()) return no_class;
+  std::size_t index = route(last);
   while (index < class_count_ && !slabs()[index].front().serves(align)) ++index;
   return index < class_count_ ? index : no_class;
 }
@@ -147,7 +186,8 @@ void* Heap::allocate_large(std::size_t size, std::size_t align) {
   const std::size_t count = regions().pages_for(size);
   const std::size_t alignment = regions().pages_for(align);
   if (count > max_region_pages || alignment > max_region_pages) return nullptr;
-  const PageNumber head = large_.take(pages_, {static_cast<std::uint32_t>(count)}, {static_cast<std::uint32_t>(alignment)});
+  const PageNumber head =
+      large_.take(pages_, {static_cast<std::uint32_t>(count)}, {static_cast<std::uint32_t>(alignment)}, is_routed_whole());
   return head == no_page ? nullptr : reinterpret_cast<void*>(regions().address(head));
 }
 
@@ -163,7 +203,8 @@ void* Heap::allocate_again(std::size_t size, std::size_t align) {
   return attempt_again(size, align, [=, this] { return allocate_in(index, size, align); });
 }
 
-/// A request that is larger than every class, or that no class is aligned enough for, or for nothing.
+/// A request beyond what the table routes: larger than every class, or that no class is aligned enough for, or for nothing; or of
+/// a class that lies beyond the table, in a heap where no run is marked for this way.
 void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   const std::size_t count = ((size - 1) >> page_shift_) + 1;
   const bool is_page_aligned = ((align - 1) & (align | (std::size_t{1} << page_shift_))) == 0;
@@ -171,8 +212,6 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
     return allocate_slowly(size, align);
   return large_.take_kept(pages_, count, [=, this] { return allocate_slowly(size, align); });
 }
-
-[[gnu::always_inline]] inline Slab& Heap::slab_of(const SlabFront& front) { return slabs()[&front - fronts() - 1]; }
 
 /// What was just refilled; frees look there first.
 [[gnu::always_inline]] inline void* Heap::hand_out_first(SlabFront& front) {
@@ -182,11 +221,25 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
 
 // By a front that has nothing left to offer. What is usual is a function of its own, which saves no register for what is not.
 void* Heap::allocate_refilled(std::size_t size, std::size_t align, SlabFront& front) {
-  return slab_of(front).offer_again() ? hand_out_first(front) : allocate_turned(size, align, front);
+  if (&front == fronts()) return allocate_closely(size, align);
+  Slab& slab = slab_of(front);
+  if (slab.offer_again()) return hand_out_first(front);
+  return slab.list().empty() ? allocate_carved(size, align, front) : allocate_turned(size, align, front);
+}
+
+/// By the front of no class, where several serve the requests of a granule.
+void* Heap::allocate_closely(std::size_t size, std::size_t align) {
+  SlabFront& front = fronts()[route(last_byte(size, align)) + 1];
+  if (!front.serves(align)) return allocate_slowly(size, align);
+  return front.offered != 0 ? front.hand_out() : allocate_refilled(size, align, front);
 }
 
 void* Heap::allocate_turned(std::size_t size, std::size_t align, SlabFront& front) {
-  return slab_of(front).turn_to_listed(pages_) ? hand_out_first(front) : allocate_otherwise(size, align, front);
+  return slab_of(front).turn_to_listed(pages_) ? hand_out_first(front) : allocate_carved(size, align, front);
+}
+
+void* Heap::allocate_carved(std::size_t size, std::size_t align, SlabFront& front) {
+  return slab_of(front).carve_kept(pages_) ? hand_out_first(front) : allocate_otherwise(size, align, front);
 }
 
 void* Heap::allocate_otherwise(std::size_t size, std::size_t align, SlabFront& front) {

@@ -87,7 +87,8 @@ bool Heap::is_recent_in(const Region& region) const {
   if (offset >= region.pages_bytes || page << page_shift_ != offset || recent.set != region.pages + page) return false;
   const Page& set = *recent.set;
   if (set.kind != PageKind::set || set.front == no_front || set.front > class_count_) return false;
-  return recent.front == &fronts()[set.front] && recent.bytes == std::size_t{set.block_count} * recent.front->block_bytes;
+  return recent.front == &fronts()[set.front] && recent.bytes == std::size_t{set.block_count} * recent.front->block_bytes &&
+         recent.reciprocal == recent.front->reciprocal;
 }
 
 Status Heap::refuse(const void* block, Status status) {
@@ -96,13 +97,14 @@ Status Heap::refuse(const void* block, Status status) {
   return status;
 }
 
-/// Of a set of the region looked at.
-Status Heap::settle(Page& set) {
+/// Settles a set of the region looked at that is empty.
+Status Heap::settle_empty(Page& set) {
   const auto page = static_cast<std::uint32_t>(&set - view_pages_);
-  Slab& slab = slabs()[set.class_index];
-  slab.settle(pages_, view_first_ + Pages{page}, set);
+  SlabFront& front = fronts()[set.class_index + 1];
+  Slab& slab = slab_of(front);
+  slab.settle_empty(pages_, view_first_ + Pages{page}, set);
   // Where blocks are freed in the order in which they were allocated, the current set is next after the last of the others.
-  if (pages_.recent().bytes == 0 && slab.current() != no_page) look_first_in_current(fronts()[slab.front_index()]);
+  if (slab.set_count() == 1 && pages_.recent().bytes == 0) look_first_in_current(front);
   return Status::ok;
 }
 
@@ -156,10 +158,10 @@ Status Heap::free_elsewhere(void* block) {
 /// Frees a block of the region looked at; `set` is where the fast path looked: the set is full, or holds no such block, or is
 /// none.
 Status Heap::free_otherwise(void* block, Page& set) {
-  const auto address = reinterpret_cast<Address>(block);
-  if (free_in_set(set, address)) return Status::ok;
-  const std::size_t page = large_block_at(address);
-  return page != no_index ? free_large(page) : free_slowly(block);
+  return free_in_set(set, reinterpret_cast<Address>(block), [=, this] {
+    const std::size_t page = large_block_at(reinterpret_cast<Address>(block));
+    return page != no_index ? free_large(page) : free_slowly(block);
+  });
 }
 
 Status Heap::free_slowly(void* block) {
@@ -168,15 +170,18 @@ Status Heap::free_slowly(void* block) {
   return place.status == Status::ok ? free_at(place) : refuse(block, place.status);
 }
 
-/// With a size above every class: the fast path is that of a large block in the region looked at.
+/// With a size beyond what the table routes: the fast path is that of a large block in the region looked at.
 Status Heap::deallocate_large(void* block, std::size_t size, std::size_t align) {
   const auto address = reinterpret_cast<Address>(block);
   const std::size_t page = large_block_at(address);
+  if (page == no_index) [[unlikely]]
+    return deallocate_elsewhere(block, size, align);
   // Aligned to a power of two: to zero, no address is.
-  if (page == no_index || ((align - 1) & (align | address)) != 0) [[unlikely]]
+  if (((align - 1) & (align | address)) != 0) [[unlikely]]
     return deallocate_slowly(block, size, align);
   const bool is_as_long = view_pages_[page].word == ((size - 1) >> page_shift_) + 1;
-  return is_as_long ? free_large(page) : deallocate_slowly(block, size, align);
+  const bool is_in_no_class = view_pages_[page].class_index == short_way || size > largest_class();
+  return is_as_long && is_in_no_class ? free_large(page) : deallocate_slowly(block, size, align);
 }
 
 Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align) {
@@ -188,30 +193,39 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
 }
 
 /// Frees a block whose layout does not route to its slab by the front of `set`, where the fast path looked: the set is full, or
-/// holds no such block, or is none; or a smaller class would hold the size but does not honour the alignment; or the layout is
-/// wrong.
+/// holds no such block, or is none; or its class does not serve all that routes to it, or a smaller one would hold the size but
+/// does not honour the alignment; or the layout is wrong.
 Status Heap::deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set) {
-  const bool is_done = set.block_count != 0 && routes_to(set, size, align) && free_in_set(set, reinterpret_cast<Address>(block));
-  return is_done ? Status::ok : deallocate_slowly(block, size, align);
+  if (set.block_count == 0) return deallocate_slowly(block, size, align);
+  if (!fronts()[set.class_index + 1].has_slowly(size, align)) return deallocate_passed_by(block, size, align, set);
+  return free_in_set(set, reinterpret_cast<Address>(block), [=, this] { return deallocate_slowly(block, size, align); });
 }
 
-/// Whether a block of this layout would be one of the set's.
-[[gnu::always_inline]] inline bool Heap::routes_to(const Page& set, std::size_t size, std::size_t align) {
-  const SlabFront& front = fronts()[set.class_index + 1];
-  return front.has(size, align) || class_for(size, align) == set.class_index;
+/// The same, of a set, where a smaller class would hold the size but does not honour the alignment; or the layout is wrong.
+Status Heap::deallocate_passed_by(void* block, std::size_t size, std::size_t align, Page& set) {
+  if (class_for(size, align) != set.class_index) return deallocate_slowly(block, size, align);
+  return free_in_set(set, reinterpret_cast<Address>(block), [=, this] { return deallocate_slowly(block, size, align); });
 }
 
-/// Frees a block in use of a set, whose descriptor is in the region looked at. False: it is no such block, or this no set.
-bool Heap::free_in_set(Page& set, Address address) {
-  if (set.block_count == 0) return false;
+/// Frees a block in use of a set, whose descriptor is in the region looked at. It is no such block, or this no set: what
+/// `otherwise()` returns.
+template <typename Otherwise>
+[[gnu::always_inline]] inline Status Heap::free_in_set(Page& set, Address address, Otherwise otherwise) {
+  if (set.block_count == 0) return otherwise();
   const auto page = static_cast<std::uint32_t>(&set - view_pages_);
-  Slab& slab = slabs()[set.class_index];
+  SlabFront& front = fronts()[set.class_index + 1];
   const Address start = view_start_ + (std::size_t{page} << page_shift_);
-  const Quotient index = slab.front().reciprocal.divide(address - start);
-  if (!index.exact || index.value >= max_set_blocks || (set.word >> index.value & 1) == 0) return false;
-  slab.put(pages_, view_first_ + Pages{page}, set, index.value);
-  look_first_in(set, start);
-  return true;
+  const Quotient index = front.reciprocal.divide(address - start);
+  if (!index.exact || index.value >= max_set_blocks) return otherwise();
+  const Cleared left = clear_bit(set.word, index.value);
+  if (!left.had_bit) return otherwise();
+  set.word = left.word;
+  ++front.deallocations;
+  if (left.word == 0) [[unlikely]]
+    return settle_empty(set);
+  look_first_in(set, start, front);
+  if (set.front == no_front) slab_of(front).list(pages_, view_first_ + Pages{page}, set);
+  return Status::ok;
 }
 
 /// Frees a block with a layout that routes to the slab of this front.
@@ -247,8 +261,8 @@ void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::si
       return slowly();
     const std::size_t last = last_byte(new_size, align);
     const bool stays = spot.front->fits(last);
-    // Where a class is passed over for its alignment, the next may be the block's; so may the least, for nothing.
-    const bool is_routed = last < largest_class_ ? front_for(last).serves(align) : new_size > largest_class_;
+    // Where the table names no class, one that is passed over may be followed by the block's; so may nothing be by the least.
+    const bool is_routed = last < routed_bytes_ ? &front_for(last) != fronts() : new_size > largest_class();
     if (!stays && !is_routed) return slowly();
     const auto resized = [=, this](std::uint64_t) {
       return stays ? block : move_to(allocate(new_size, align), block, size, align, new_size);

@@ -25,13 +25,13 @@ PageNumber LargeBlocks::head_of(const Region& region, PageNumber page) {
   return no_page;
 }
 
-PageNumber LargeBlocks::take(PageAllocator& pages, Pages count, Pages alignment) {
+PageNumber LargeBlocks::take(PageAllocator& pages, Pages count, Pages alignment, bool has_short_way) {
   const PageNumber head = pages.take(count, alignment);
   if (head == no_page) return no_page;
   Region& region = pages.regions().of(head);
   region.page(head).kind = PageKind::large;
   region.page(head).word = count.count;
-  region.page(head).class_index = count.count <= RunCache::max_run_pages ? has_hints : 0;
+  region.page(head).class_index = has_short_way && count.count <= RunCache::max_run_pages ? short_way : 0;
   leave_hints(region, {head, count});
   ++allocations_;
   return head;
@@ -40,7 +40,7 @@ PageNumber LargeBlocks::take(PageAllocator& pages, Pages count, Pages alignment)
 void LargeBlocks::give(PageAllocator& pages, PageNumber head, Page& page) {
   ++deallocations_;
   const Pages count{static_cast<std::uint32_t>(page.word)};
-  if (page.class_index == has_hints) {
+  if (page.class_index == short_way) {
     pages.give(head, count, page);
   } else {
     pages.give({head, count});

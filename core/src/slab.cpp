@@ -9,10 +9,6 @@ constexpr unsigned growth_shift = 2;       // and no more than a quarter of all 
 constexpr std::uint32_t snug_pages = 8;    // the longest run that is looked at for a shorter tail
 constexpr unsigned small_tail_shift = 4;   // a tail is small if it is at most a 16th of the run
 
-std::uint32_t pages_holding(std::size_t bytes, unsigned page_shift) {
-  return static_cast<std::uint32_t>(((bytes - 1) >> page_shift) + 1);
-}
-
 std::uint32_t within_a_set(std::uint32_t pages) { return pages < max_set_pages ? pages : max_set_pages; }
 
 /// How long the sets of a class can be.
@@ -87,13 +83,12 @@ SetShape SetShape::snug(std::size_t block_bytes, std::uint64_t heap_pages, unsig
 Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t below, unsigned page_shift)
     : front_{&front}, index_{index} {
   front.least_last = below;
-  front.last_span = block_bytes - 1 - below;
   front.block_bytes = static_cast<std::uint32_t>(block_bytes);
-  // A block is as aligned as its size is even, as far as a run of pages is aligned.
-  const std::size_t even = lowest_bit(block_bytes);
-  const std::size_t page_bytes = std::size_t{1} << page_shift;
-  front.alignment = static_cast<std::uint32_t>(even < page_bytes ? even : page_bytes);
+  front.alignment = static_cast<std::uint32_t>(alignment_of(block_bytes, page_shift));
   front.reciprocal = Reciprocal{front.block_bytes};
+  // What is rounded up to an alignment that blocks do not honour must not route here.
+  const bool serves_all = round_down(block_bytes, std::size_t{2} * front.alignment) <= below;
+  front.last_count = serves_all ? block_bytes - below : 0;
 }
 
 void Slab::reshape(const Regions& regions, std::size_t set_blocks) {
@@ -116,27 +111,10 @@ bool Slab::is_as_made(const SlabFront& front, std::uint8_t index, std::size_t be
   return made == front && reshaped == *this;
 }
 
-Run Slab::run_of(PageNumber set, const Page& page, unsigned page_shift) const {
-  return {set, {pages_holding(std::size_t{page.block_count} * front_->block_bytes, page_shift)}};
-}
-
 std::uint32_t Slab::partial_sets() const {
   if (current_number_ == no_page) return listed_;
   const std::uint64_t used = front_->current->word;
   return listed_ + (used != 0 && used != all_blocks(front_->current->block_count) ? 1U : 0U);
-}
-
-/// Puts the current set, of which nothing is offered any more, to where it belongs.
-void Slab::leave_current(PageAllocator& pages) {
-  const PageNumber set = current_number_;
-  if (set == no_page) return;
-  current_number_ = no_page;
-  Page& page = *front_->current;
-  if (page.word == all_blocks(page.block_count)) {
-    leave_full(pages, page);
-  } else {
-    list(pages, set, page);
-  }
 }
 
 /// Leaves a current set that is empty, and will be no set any more.
@@ -154,7 +132,9 @@ PageNumber Slab::take_listed(PageAllocator& pages) {
   return set;
 }
 
-bool Slab::refill(PageAllocator& pages) { return offer_again() || turn_to_listed(pages) || turn_to_other(pages); }
+bool Slab::refill(PageAllocator& pages) {
+  return offer_again() || turn_to_listed(pages) || carve_kept(pages) || turn_to_other(pages);
+}
 
 bool Slab::turn_to_other(PageAllocator& pages) {
   // While there is room, another set is better than a few blocks.
@@ -171,9 +151,9 @@ bool Slab::turn_to_other(PageAllocator& pages) {
   return true;
 }
 
-/// The shape of the next set. A snug slab has short sets as long as it has few, so that a class that is hardly used costs little;
+/// Of the next set. A snug slab has short sets as long as it has few, so that a class that is hardly used costs little;
 /// what it carves again and again becomes longer, and half of that when the heap is not roomy.
-SetShape Slab::next_shape(const PageAllocator& pages) const {
+SetShape Slab::snug_shape(const PageAllocator& pages) const {
   const std::uint32_t most = std::uint32_t{most_shape_.page_count} >> (pages.is_roomy() ? 0 : 1);
   const std::uint32_t share = carved_pages_ >> growth_shift;
   const std::uint32_t length = share < most ? share : most;
@@ -193,58 +173,21 @@ bool Slab::grow(PageAllocator& pages) {
     if (set == no_page) return false;
   }
 
-  leave_current(pages);
   Region& region = pages.regions().of(set);
-  Page& page = region.page(set);
-  page.word = 0;
-  page.kind = PageKind::set;
-  page.class_index = index_;
-  page.block_count = static_cast<std::uint8_t>(shape.blocks);
-  page.front = front_index();
-  region.mark_distances({set, shape.pages()});
-  total_blocks_ += shape.blocks;
-  pages_ += shape.pages();
-  carved_pages_ += shape.page_count;
-  ++sets_;
-  make_current(set, page, pages.regions().address(region, set));
-  offer(all_blocks(shape.blocks), shape.blocks);
+  carve(pages, region, region.page(set), {set, shape.pages()}, shape.blocks);
   return true;
 }
 
-void Slab::release(PageAllocator& pages, PageNumber set) {
-  Page& page = pages.regions().page(set);
-  const Run run = run_of(set, page, pages.regions().page_shift());
-  total_blocks_ -= page.block_count;
-  pages_ -= run.pages;
-  --sets_;
-  page.word = run.pages.count;
-  page.block_count = 0;
-  page.front = no_front;
-  page.class_index = 0;
-  pages.recent().forget(page);
-  pages.give(run.first, run.pages, page);
+/// Leaves the current set, which is empty, if another has a free block.
+void Slab::leave_empty(PageAllocator& pages, PageNumber set, Page& page) {
+  if (partial_.empty()) return;
+  drop_current();
+  release(pages, set, page);
+  make_current(pages, take_listed(pages));
 }
 
-/// Keeps an empty set if the slab has no other free block, and gives it back otherwise.
-void Slab::settle_empty(PageAllocator& pages, PageNumber set) {
-  if (set == current_number_) {
-    if (partial_.empty()) return;
-    drop_current();
-    release(pages, set);
-    make_current(pages, take_listed(pages));
-    return;
-  }
-  Region& region = pages.regions().of(set);
-  Page& page = region.page(set);
-  if (page.front != no_front) {  // a set of one block goes from full to empty without being listed
-    pages.regions().unlink(partial_, set);
-    --listed_;
-    lead_to_list();
-  }
-  if (free_in_current() != 0) {
-    release(pages, set);
-    return;
-  }
+/// Makes an empty set current.
+void Slab::keep_empty(PageAllocator& pages, PageNumber set, Page& page) {
   leave_current(pages);
   page.front = front_index();
   make_current(pages, set);
@@ -253,9 +196,10 @@ void Slab::settle_empty(PageAllocator& pages, PageNumber set) {
 Pages Slab::release_kept(PageAllocator& pages) {
   if (current_number_ == no_page || front_->current->word != 0) return {};
   const PageNumber set = current_number_;
-  const Pages released = run_of(set, *front_->current, pages.regions().page_shift()).pages;
+  Page& page = *front_->current;
+  const Pages released = run_of(set, page, pages.regions().page_shift()).pages;
   drop_current();
-  release(pages, set);
+  release(pages, set, page);
   return released;
 }
 

@@ -28,6 +28,7 @@ class Validator {
  private:
   [[nodiscard]] bool runs_cover_the_pages();
   [[nodiscard]] bool run_is_sound(const Region& region, PageNumber head, Run& run);
+  [[nodiscard]] bool may_be_marked(const Page& page, Run run) const;
   [[nodiscard]] bool pages_lead_to_sets(const Region& region);
   [[nodiscard]] bool set_is_sound(const Region& region, Run run);
   [[nodiscard]] static bool set_is_placed(const Slab& slab, Run run, const Page& page, Address start);
@@ -94,6 +95,7 @@ bool Validator::run_is_sound(const Region& region, PageNumber head, Run& run) {
   if (region.page(last).kind == PageKind::free_end) return false;
   const PageNumber untouched = run.first > region.untouched_first ? run.first : region.untouched_first;
   if (untouched < region.untouched_end && untouched < run.end()) return false;
+  if (!is_set && page.class_index != 0 && !may_be_marked(page, run)) return false;
   if (page.kind == PageKind::kept_run) {
     ++kept_runs_;
     kept_pages_ += run.pages.count;
@@ -103,6 +105,12 @@ bool Validator::run_is_sound(const Region& region, PageNumber head, Run& run) {
   large_pages_ += run.pages.count;
   ++large_blocks_;
   return page.kind == PageKind::large && LargeBlocks::head_of(region, last) == head;
+}
+
+/// Whether a mark says no more of a large block or a kept run than the short ways may trust.
+bool Validator::may_be_marked(const Page& page, Run run) const {
+  return page.class_index == short_way && heap_.is_routed_whole() && run.pages.count <= RunCache::max_run_pages &&
+         heap_.pages_.cache().suits(run);
 }
 
 /// I4 for the word, and the distances that lead from every page of the set to its head.

@@ -43,7 +43,7 @@ class Heap(HeapBase):
     Args:
         bytes: How much memory to manage, the heap's own metadata included.
         preset: "classic", seven classes of 64 to 4096 bytes in sets of 64 blocks over a buddy allocator of 4096-byte pages; or
-            "compact", for space: 27 classes of 16 to 4096 bytes, 63 in a heap of 8 MiB or more, sets only as long as leaves little of
+            "compact", for space: 27 classes of 16 to 4096 bytes, 58 in a heap of 8 MiB or more, sets only as long as leaves little of
             them unused, best fit over 1024-byte pages.
         classes: Block sizes in bytes, ascending, 8 to 65536, at most 128 of them.
         set_blocks: The blocks that a set aims at, 1 to 64; it has as many as fit into the pages that these need.

@@ -67,6 +67,26 @@ TEST_CASE("a plan keeps pages and metadata apart, inside the span, and wastes no
   }
 }
 
+TEST_CASE(
+    "with the metadata in front, the pages end where the last whole page of the span does, and otherwise begin with its first") {
+  std::size_t spared = 0;  // how often a page is left over
+  for (std::size_t misalignment = 0; misalignment < 4096; misalignment += 512) {
+    for (std::size_t bytes = 16384; bytes < std::size_t{4} << 20; bytes += 3000) {
+      const Span span{(Address{1} << 30) + misalignment, bytes};
+      const MetadataNeed need = need_of(12, 192);
+      const RegionPlan plan = RegionPlan::make(span, need);
+      const Address end = plan.pages + (Address{plan.page_count} << 12);
+      if (plan.metadata < plan.pages) {
+        REQUIRE(end == round_down(span.start + span.bytes, 4096));
+        if (round_up(plan.metadata + plan.metadata_bytes, 4096) != plan.pages) ++spared;
+      } else {
+        REQUIRE(plan.pages == round_up(span.start, 4096));
+      }
+    }
+  }
+  CHECK(spared > 0);
+}
+
 TEST_CASE("page numbers are congruent to addresses") {
   for (const std::size_t misalignment : {0U, 1U, 4096U, 12288U, 100000U}) {
     const Memory memory{1 << 20, misalignment};

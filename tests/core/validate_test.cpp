@@ -199,6 +199,11 @@ TEST_CASE("validate is content with a region whose last page begins a chunk of n
 }
 #endif
 
+/// What the heap keeps of a set that frees look in first.
+static RecentSet recent_set_of(Address start, Page& set, const SlabFront& front) {
+  return {start, &set, const_cast<SlabFront*>(&front), std::size_t{set.block_count} * front.block_bytes, front.reciprocal};
+}
+
 TEST_CASE("validate notices any bit that is flipped of where the recent set is") {
   CoreHeap heap{256};
   REQUIRE(heap->allocate(4096, 1) != nullptr);
@@ -207,8 +212,7 @@ TEST_CASE("validate notices any bit that is flipped of where the recent set is")
   const PageNumber set = heap->slab(3).current();
   const Address start = regions.address(set);
   RecentSet& recent = const_cast<PageAllocator&>(heap->pages()).recent();
-  CHECK(recent == RecentSet{start, &region_of(heap).page(set), recent.front, std::size_t{regions.page(set).block_count} * 512});
-  CHECK(recent.front == &heap->slab(3).front());
+  CHECK(recent == recent_set_of(start, region_of(heap).page(set), heap->slab(3).front()));
   for (std::size_t at = 0; at < sizeof recent; ++at) {
     for (unsigned bit = 0; bit < 8; ++bit) {
       auto& byte = reinterpret_cast<unsigned char*>(&recent)[at];
@@ -228,12 +232,11 @@ TEST_CASE("validate notices a recent set that is none, or has no front") {
   RecentSet& recent = const_cast<PageAllocator&>(heap->pages()).recent();
   const PageNumber full = heap->slab(6).current();
   const Region& region = region_of(heap);
-  recent = {heap->regions().address(full), &region.page(full), const_cast<SlabFront*>(&heap->slab(6).front()), 0};
-  recent.bytes = std::size_t{region.page(full).block_count} * 4096;
+  recent = recent_set_of(heap->regions().address(full), region.page(full), heap->slab(6).front());
   CHECK(heap->validate());  // any set will do
   for (int i = 1; i < region.page(full).block_count; ++i) REQUIRE(heap->allocate(4096, 1) != nullptr);
   REQUIRE(heap->allocate(4096, 1) != nullptr);  // of another set: this one is full and has no front
-  recent = {heap->regions().address(full), &region.page(full), recent.front, std::size_t{region.page(full).block_count} * 4096};
+  recent = recent_set_of(heap->regions().address(full), region.page(full), heap->slab(6).front());
   CHECK_FALSE(heap->validate());
   recent.bytes = 0;
   CHECK(heap->validate());

@@ -252,7 +252,7 @@ std::vector<Subject> subjects_of(const Arena& arena) {
 std::size_t subject_count(const Make& make) {
   const bool is_compact = make.preset == HEAP_PRESET_COMPACT;
   const std::size_t page = is_compact ? 1024 : 4096;
-  const std::size_t compact_classes = make.heap_bytes < std::size_t{8} << 20 ? 27 : 63;
+  const std::size_t compact_classes = make.heap_bytes < std::size_t{8} << 20 ? 27 : 58;
   const std::size_t classes = is_compact ? compact_classes : 7;
   // There is metadata in one half of the region: the longest block takes the other.
   const auto orders = static_cast<std::size_t>(std::bit_width(make.attacked_bytes / 2 / page));

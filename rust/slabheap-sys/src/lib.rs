@@ -86,7 +86,7 @@ pub mod known {
 pub enum HeapPreset {
     /// Seven classes of 64, 128, ... 4096 bytes in sets of 64 blocks, over a buddy allocator of 4096-byte pages.
     Classic = 0,
-    /// For space: 27 classes of 16 to 4096 bytes, 63 in a heap that is made of 8 MiB or more; sets only as long as leaves little of them
+    /// For space: 27 classes of 16 to 4096 bytes, 58 in a heap that is made of 8 MiB or more; sets only as long as leaves little of them
     /// unused, best fit, 1024-byte pages.
     Compact = 1,
 }
@@ -171,9 +171,9 @@ pub struct HeapOptions {
     /// The page layer.
     pub pages: HeapPageLayer,
     /// `class_count` block sizes in bytes, ascending, each HEAP_MIN_BLOCK_BYTES to HEAP_MAX_BLOCK_BYTES; read, not kept. NULL: the
-    /// preset's. A block is aligned to the largest power of two that divides its size, up to a page: one of 48 bytes, to 16. A table of a
-    /// byte for each multiple, up to the largest, of the largest power of two that divides them all is part of the metadata: 64 bytes for
-    /// multiples of 64 up to 4096, 64 KiB for odd sizes up to 65,535.
+    /// preset's. A block is aligned to the largest power of two that divides its size, up to a page: one of 48 bytes, to 16. A table of two
+    /// bytes for each 8 up to the largest, but 1 KiB at the most, is part of the metadata. Where it says nothing, because the block size is
+    /// above 4096, or two share 8 bytes, a request takes a binary search among them.
     pub classes: *const usize,
     /// How many, at most HEAP_MAX_CLASSES.
     pub class_count: usize,

@@ -2,7 +2,7 @@
 //
 // Layout of the heap's own part of the metadata, at either end of the first region, in this order and without gaps that matter:
 //
-//   Heap | SlabFront of no slab, and of each | Slab of each | routing table, a byte each granule | page layer | Region |
+//   Heap | routing table, an entry each granule | SlabFront of no slab, and of each | Slab of each | page layer | Region |
 //   descriptors
 //
 // Invariants, all but the last asserted by `validate`:
@@ -127,14 +127,21 @@ class alignas(SlabFront) Heap {
 
   Heap(const Configuration& configuration, const Options& options);
   [[nodiscard]] static std::size_t own_bytes(const Configuration& configuration);
+  [[nodiscard]] std::uint16_t distance_of(std::size_t front) const;
   void make_slabs(const Configuration& configuration);
   [[nodiscard]] bool is_as_made() const;
   [[nodiscard]] bool has_slabs_as_made(const Configuration& configuration) const;
   void reshape();
 
-  // The fronts come first, so that the fast paths find them at a distance that is known when they are compiled.
-  [[nodiscard]] SlabFront* fronts() { return reinterpret_cast<SlabFront*>(this + 1); }
-  [[nodiscard]] const SlabFront* fronts() const { return reinterpret_cast<const SlabFront*>(this + 1); }
+  // The table comes first, so that allocation finds it at a distance that is known when it is compiled; and its entries say how
+  // far behind the heap a front begins, so that it is found by an addition.
+  [[nodiscard]] std::uint16_t* table() { return reinterpret_cast<std::uint16_t*>(this + 1); }
+  [[nodiscard]] const std::uint16_t* table() const { return reinterpret_cast<const std::uint16_t*>(this + 1); }
+  [[nodiscard]] static std::size_t table_bytes(std::size_t routed_bytes) {
+    return round_up((routed_bytes >> granule_shift) * sizeof(std::uint16_t), alignof(SlabFront));
+  }
+  [[nodiscard]] SlabFront* fronts() { return fronts_; }
+  [[nodiscard]] const SlabFront* fronts() const { return fronts_; }
   [[nodiscard]] Slab* slabs() { return reinterpret_cast<Slab*>(fronts() + class_count_ + 1); }
   [[nodiscard]] const Slab* slabs() const { return reinterpret_cast<const Slab*>(fronts() + class_count_ + 1); }
   [[nodiscard]] std::size_t class_for(std::size_t size, std::size_t align) const;
@@ -146,14 +153,23 @@ class alignas(SlabFront) Heap {
     constexpr std::size_t most = ~std::size_t{0} >> 1;
     return is_power_of_two(align) && size <= most && align <= most;
   }
-  /// The front that a request with this last byte routes to, of a class.
-  [[nodiscard]] SlabFront& front_for(std::size_t last) { return fronts()[front_of_granule_[last >> granule_shift_]]; }
+  /// What the table says of a request with this last byte, below its end: the front of the class that serves it, or that of none.
+  [[nodiscard]] SlabFront& front_for(std::size_t last) {
+    return *reinterpret_cast<SlabFront*>(reinterpret_cast<std::byte*>(this) + table()[last >> granule_shift]);
+  }
+  [[nodiscard]] std::size_t largest_class() const { return fronts()[class_count_].block_bytes; }
+  /// Whether no class lies beyond the table: then no class serves what the table does not route.
+  [[nodiscard]] bool is_routed_whole() const { return routed_bytes_ == largest_class(); }
+  [[nodiscard]] std::size_t routed_front(std::size_t granule) const;
+  [[nodiscard]] std::size_t route(std::size_t last) const;
   [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
-  [[nodiscard]] Slab& slab_of(const SlabFront& front);
+  [[nodiscard]] Slab& slab_of(const SlabFront& front) { return slabs()[&front - fronts() - 1]; }
   [[nodiscard]] void* hand_out_first(SlabFront& front);
   [[nodiscard]] [[gnu::noinline]] void* allocate_refilled(std::size_t size, std::size_t align, SlabFront& front);
+  [[nodiscard]] [[gnu::noinline]] void* allocate_closely(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_turned(std::size_t size, std::size_t align, SlabFront& front);
+  [[nodiscard]] [[gnu::noinline]] void* allocate_carved(std::size_t size, std::size_t align, SlabFront& front);
   [[nodiscard]] [[gnu::noinline]] void* allocate_otherwise(std::size_t size, std::size_t align, SlabFront& front);
   [[nodiscard]] void* allocate_again(std::size_t size, std::size_t align);
   template <typename Attempt>
@@ -173,23 +189,26 @@ class alignas(SlabFront) Heap {
   auto in_view(void* block, Quickly quickly, Slowly slowly);
   template <typename Quickly, typename Slowly>
   auto at_block(const Spot& spot, Quickly quickly, Slowly slowly);
+  /// `Status::ok`. Compilers would know it all along, set it aside, and move it at the end.
+  [[nodiscard]] static Status freed() { return static_cast<Status>(at_hand(static_cast<std::size_t>(Status::ok))); }
   template <typename Slowly>
   Status put_back(const Spot& spot, Slowly slowly);
   [[nodiscard]] std::size_t large_block_at(Address address) const;
   Status free_large(std::size_t page);
   [[gnu::noinline]] Status free_large_otherwise(PageNumber head, Page& page);
-  [[nodiscard]] bool routes_to(const Page& set, std::size_t size, std::size_t align);
-  [[nodiscard]] bool free_in_set(Page& set, Address address);
+  template <typename Otherwise>
+  Status free_in_set(Page& set, Address address, Otherwise otherwise);
   // What ends a fast path: called last, and never a part of it, so that no register has to be saved.
   [[gnu::noinline]] Status deallocate_elsewhere(void* block, std::size_t size, std::size_t align);
   [[gnu::noinline]] Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set);
+  [[gnu::noinline]] Status deallocate_passed_by(void* block, std::size_t size, std::size_t align, Page& set);
   [[gnu::noinline]] Status deallocate_from(void* block, const SlabFront& front);
   [[gnu::noinline]] Status deallocate_large(void* block, std::size_t size, std::size_t align);
   [[gnu::noinline]] Status deallocate_slowly(void* block, std::size_t size, std::size_t align);
   [[gnu::noinline]] Status free_elsewhere(void* block);
   [[gnu::noinline]] Status free_otherwise(void* block, Page& set);
   [[gnu::noinline]] Status free_slowly(void* block);
-  [[gnu::noinline]] Status settle(Page& set);
+  [[gnu::noinline]] Status settle_empty(Page& set);
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
   void look_at(Region& region);
@@ -216,13 +235,12 @@ class alignas(SlabFront) Heap {
   std::size_t view_bytes_ = 0;
   Page* view_pages_ = nullptr;
   HeadDistance* view_head_distances_ = nullptr;
-  std::size_t largest_class_ = 0;
+  std::size_t routed_bytes_;  // requests of up to so many bytes route by the table
   PageNumber view_first_;
-  std::uint8_t granule_shift_ = 0;
   std::uint8_t page_shift_;
   std::uint8_t class_count_;
-  std::uint8_t set_blocks_;                         // that a set aims at; 0: snug
-  const std::uint8_t* front_of_granule_ = nullptr;  // by (size - 1) >> granule_shift_
+  std::uint8_t set_blocks_;  // that a set aims at; 0: snug
+  SlabFront* fronts_;
 
   PageAllocator pages_;
   LargeBlocks large_;
@@ -234,10 +252,10 @@ class alignas(SlabFront) Heap {
 
 [[gnu::always_inline]] inline void* Heap::allocate(std::size_t size, std::size_t align) {
   const std::size_t last = last_byte(size, align);
-  if (last >= largest_class_) [[unlikely]]
+  if (last >= routed_bytes_) [[unlikely]]
     return allocate_kept(size, align);
   SlabFront& front = front_for(last);
-  if (!front.serves(align)) [[unlikely]]
+  if (((align - 1) & align) != 0) [[unlikely]]
     return allocate_slowly(size, align);
   if (front.offered == 0) [[unlikely]]
     return allocate_refilled(size, align, front);
@@ -261,8 +279,9 @@ void* Heap::attempt_again(std::size_t size, std::size_t align, Attempt attempt) 
 struct Heap::Spot {
   Page* set;
   SlabFront* front;
-  std::size_t within;  // bytes from the start of the set
-  bool is_in_set;      // whether it lies in the blocks of the set for certain
+  const Reciprocal* reciprocal;  // the front's
+  std::size_t within;            // bytes from the start of the set
+  bool is_in_set;                // whether it lies in the blocks of the set for certain
 };
 
 /// `quickly(left)` if the spot is the start of a block in use, for the set's word without it; otherwise nothing has changed, and
@@ -270,7 +289,7 @@ struct Heap::Spot {
 template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline auto Heap::at_block(const Spot& spot, Quickly quickly, Slowly slowly) {
   // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
-  const Quotient index = spot.front->reciprocal.divide(spot.within);
+  const Quotient index = spot.reciprocal->divide(spot.within);
   if (!index.exact || (!spot.is_in_set && index.value >= max_set_blocks)) [[unlikely]]
     return slowly();
   const Cleared left = clear_bit(spot.set->word, index.value);
@@ -286,9 +305,9 @@ template <typename Slowly>
     ++spot.front->deallocations;
     spot.set->word = left;
     if (left != 0) [[likely]]
-      return Status::ok;
+      return freed();
     // An empty set stays current if no other is listed. On a list, which is a ring, each set is followed by one.
-    return spot.set->next == no_page ? Status::ok : settle(*spot.set);
+    return spot.set->next == no_page ? freed() : settle_empty(*spot.set);
   };
   return at_block(spot, quickly, slowly);
 }
@@ -297,12 +316,13 @@ template <typename Slowly>
   std::size_t page = offset >> page_shift_;
   page -= view_head_distances_[page];
   Page& set = view_pages_[page];
-  return {&set, &fronts()[set.front], at_hand(offset - (page << page_shift_)), false};
+  SlabFront& front = fronts()[set.front];
+  return {&set, &front, &front.reciprocal, at_hand(offset - (page << page_shift_)), false};
 }
 
 /// Makes this set, of the region looked at, the recent one, if it has a front, which is this; `start` is that of its first block.
 inline void Heap::look_first_in(Page& set, Address start, SlabFront& front) {
-  pages_.recent() = {start, &set, &front, std::size_t{set.block_count} * front.block_bytes};
+  pages_.recent() = {start, &set, &front, std::size_t{set.block_count} * front.block_bytes, front.reciprocal};
 }
 
 /// The same of the current set of a front, if it is in the region looked at.
@@ -315,7 +335,7 @@ template <typename Quickly, typename Elsewhere>
 [[gnu::always_inline]] inline auto Heap::in_recent_set(void* block, Quickly quickly, Elsewhere elsewhere) {
   const RecentSet& recent = pages_.recent();
   const std::size_t within = reinterpret_cast<Address>(block) - recent.start;
-  if (within < recent.bytes) return quickly(Spot{recent.set, recent.front, within, true});
+  if (within < recent.bytes) return quickly(Spot{recent.set, recent.front, &recent.reciprocal, within, true});
   return elsewhere();
 }
 
@@ -331,11 +351,11 @@ template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
     if (!spot.front->has(size, align)) [[unlikely]]
-      return deallocate_slowly(block, size, align);
+      return deallocate_otherwise(block, size, align, *spot.set);
     return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
   };
   return in_recent_set(block, quickly, [=, this] {
-    return size > largest_class_ ? deallocate_large(block, size, align) : deallocate_elsewhere(block, size, align);
+    return size > routed_bytes_ ? deallocate_large(block, size, align) : deallocate_elsewhere(block, size, align);
   });
 }
 

@@ -14,8 +14,8 @@ namespace slabheap {
 
 class LargeBlocks {
  public:
-  /// The head of a new block, or `no_page`.
-  [[nodiscard]] PageNumber take(PageAllocator& pages, Pages count, Pages alignment);
+  /// The head of a new block, or `no_page`. It is marked for the short ways if there are any, and its run may be kept.
+  [[nodiscard]] PageNumber take(PageAllocator& pages, Pages count, Pages alignment, bool has_short_way);
   /// A new block of so many pages, of a run that the cache of the pages keeps and that was a block last; if there is none, or for
   /// no pages, what `otherwise()` returns.
   template <typename Otherwise>
@@ -54,7 +54,7 @@ template <typename Otherwise>
   const PageNumber head = pages.cache().last_of(run_pages);
   Region& region = pages.regions().of(head);
   Page& page = region.page(head);
-  if (page.class_index != has_hints) [[unlikely]]
+  if (page.class_index != short_way) [[unlikely]]
     return otherwise();
   pages.take_kept(run_pages, page);
   page.kind = PageKind::large;
@@ -63,7 +63,7 @@ template <typename Otherwise>
 }
 
 [[gnu::always_inline]] inline bool LargeBlocks::give_kept(PageAllocator& pages, PageNumber head, Page& page) {
-  if (page.class_index != has_hints || !pages.give_kept(head, {static_cast<std::uint32_t>(page.word)}, page)) [[unlikely]]
+  if (page.class_index != short_way || !pages.give_kept(head, {static_cast<std::uint32_t>(page.word)}, page)) [[unlikely]]
     return false;
   ++deallocations_;
   return true;

@@ -10,7 +10,7 @@ class Heap;
 
 enum class Preset : std::uint32_t {
   classic,  ///< seven classes of 64 to 4096 bytes, sets of 64 blocks, pages of 4096 bytes, buddy
-  compact,  ///< 27 classes of 16 to 4096 bytes, 63 from 8 MiB up; snug sets, pages of 1024 bytes, best fit
+  compact,  ///< 27 classes of 16 to 4096 bytes, 58 from 8 MiB up; snug sets, pages of 1024 bytes, best fit
 };
 
 /// What the heap calls. Each may be null.
@@ -48,7 +48,19 @@ struct Configuration {
   unsigned page_shift;
   PageLayerKind pages;
   bool has_cache;
+  std::size_t routed_bytes;  ///< requests of up to so many bytes route by a table
 };
+
+/// Requests route by a table with an entry for each granule of so many bytes, if they are not larger than its end; the others,
+/// and those whose granule several classes share, by a search.
+inline constexpr unsigned granule_shift = 3;
+
+/// Where that table ends at the latest.
+inline constexpr std::size_t most_routed_bytes = 4096;
+
+/// Whether it may end there: with the largest class, or before; sooner in a heap that was made of few bytes, and has few to
+/// spare.
+[[nodiscard]] bool is_routed_end(std::size_t routed_bytes, std::size_t largest_class);
 
 /// What is wrong with the options, as a sentence without a full stop; null if nothing is.
 [[nodiscard]] const char* problem_of(const Options& options);

@@ -27,7 +27,7 @@ struct Page {
   /// first page on its slab's list.
   PageNumber next;
   PageKind kind;
-  std::uint8_t class_index;  ///< set: its size class · free run: `given_back`, or 0 · large, kept run: `has_hints`, or 0
+  std::uint8_t class_index;  ///< set: its size class · free run: `given_back`, or 0 · large, kept run: `short_way`, or 0
   std::uint8_t block_count;  ///< blocks of a set; 0 if and only if this is not the head of a set
   std::uint8_t front;        ///< set: the SlabFront that frees go by, `no_front` where the slow path has to see them
 };
@@ -39,9 +39,9 @@ inline constexpr std::uint8_t no_front = 0;
 /// Marks a free run whose memory went back to the OS and has not been used since.
 inline constexpr std::uint8_t given_back = 1;
 
-/// Marks a large block that is a run as the page layer handed it out, or the front of one; and such a run that is kept, whose
-/// hints are where the next block wants them.
-inline constexpr std::uint8_t has_hints = 1;
+/// Marks a large block that is a run as the page layer handed it out, or the front of one, and not too long to be kept, in a heap
+/// where no class lies beyond the routing table; and such a run that is kept, whose hints are where the next block wants them.
+inline constexpr std::uint8_t short_way = 1;
 
 /// How many pages a page of a set lies behind the head.
 using HeadDistance = std::uint8_t;

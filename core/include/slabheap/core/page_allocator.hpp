@@ -3,6 +3,7 @@
 
 #include "slabheap/core/best_fit.hpp"
 #include "slabheap/core/buddy.hpp"
+#include "slabheap/core/reciprocal.hpp"
 #include "slabheap/core/regions.hpp"
 #include "slabheap/core/run_cache.hpp"
 
@@ -19,6 +20,7 @@ struct RecentSet {
   Page* set = nullptr;
   SlabFront* front = nullptr;
   std::size_t bytes = 0;  // that its blocks take
+  Reciprocal reciprocal;  // the front's, which a free would have to wait for if it were read there
 
   bool operator==(const RecentSet&) const = default;
   /// A set has no front any more.

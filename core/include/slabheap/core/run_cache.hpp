@@ -16,7 +16,7 @@ class RunCache {
   static constexpr std::uint32_t max_run_pages = 64;  // longer runs are not kept
   static constexpr std::uint32_t max_runs = 512;
 
-  /// Keeps less than so many pages; none unless told.
+  /// Keeps no more than so many pages; none unless told.
   void set_limit(std::uint32_t pages);
   /// From now on `suits` only what is aligned to a power of two not below its length, as all runs are that a buddy allocator
   /// hands out.

@@ -25,6 +25,11 @@
 
 namespace slabheap {
 
+/// Pages that hold so many bytes, of which there is one.
+[[nodiscard]] constexpr std::uint32_t pages_holding(std::size_t bytes, unsigned page_shift) {
+  return static_cast<std::uint32_t>(((bytes - 1) >> page_shift) + 1);
+}
+
 /// How a set of some class is cut.
 struct SetShape {
   std::uint16_t page_count = 0;
@@ -45,10 +50,8 @@ struct SetShape {
   [[nodiscard]] static SetShape snug(std::size_t block_bytes, std::uint64_t heap_pages, unsigned page_shift);
 };
 
-/// The bits of so many blocks, at most 64.
-[[nodiscard]] constexpr std::uint64_t all_blocks(std::uint32_t blocks) {
-  return blocks == 0 ? 0 : ~std::uint64_t{0} >> (max_set_blocks - blocks);
-}
+/// The bits of so many blocks, 1 to 64.
+[[nodiscard]] constexpr std::uint64_t all_blocks(std::uint32_t blocks) { return ~std::uint64_t{0} >> (max_set_blocks - blocks); }
 
 [[nodiscard]] inline std::uint64_t free_blocks(const Page& set) { return all_blocks(set.block_count) & ~set.word; }
 
@@ -62,13 +65,20 @@ struct SetShape {
 /// for nothing, beyond every class.
 [[nodiscard]] constexpr std::size_t last_byte(std::size_t size, std::size_t align) { return (size - 1) | (align - 1); }
 
+/// What blocks of so many bytes are aligned to: as their size is even, as far as a run of pages is aligned.
+[[nodiscard]] constexpr std::size_t alignment_of(std::size_t block_bytes, unsigned page_shift) {
+  const std::size_t even = lowest_bit(block_bytes);
+  const std::size_t page_bytes = std::size_t{1} << page_shift;
+  return even < page_bytes ? even : page_bytes;
+}
+
 /// What the fast paths touch of a slab: one cache line.
 struct alignas(64) SlabFront {
-  std::uint64_t offered = 0;                      // blocks of the current set to hand out, one bit each
-  Page* current = nullptr;                        // the current set
-  Address current_start = 0;                      // the address of its first block
-  std::size_t least_last = ~std::size_t{0} >> 1;  // the least last byte of a request that routes here, of none: beyond all,
-  std::size_t last_span = 0;                      // and how far it is from there to that of the largest
+  std::uint64_t offered = 0;   // blocks of the current set to hand out, one bit each
+  Page* current = nullptr;     // the current set
+  Address current_start = 0;   // the address of its first block
+  std::size_t least_last = 0;  // the least last byte of a request that routes here,
+  std::size_t last_count = 0;  // and how many there are, if all such are served here; otherwise 0
   std::uint32_t block_bytes = 0;
   std::uint32_t alignment = 1;  // of every block
   Reciprocal reciprocal;        // of block_bytes
@@ -77,10 +87,18 @@ struct alignas(64) SlabFront {
   bool operator==(const SlabFront&) const = default;
   /// Whether a request of this alignment, if it routes here, is served here: a power of two that every block honours.
   [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | alignment)) == 0; }
-  /// Whether a request with this last byte routes here.
-  [[nodiscard]] bool fits(std::size_t last) const { return last - least_last <= last_span; }
-  /// Whether a request of this layout routes here and is served here.
-  [[nodiscard]] bool has(std::size_t size, std::size_t align) const { return fits(last_byte(size, align)) && serves(align); }
+  /// Whether every request that routes here is served here: if not, frees with a layout take a longer way.
+  [[nodiscard]] bool serves_all() const { return last_count != 0; }
+  /// Whether a request with this last byte routes here, where all are served; otherwise false.
+  [[nodiscard]] bool fits(std::size_t last) const { return last - least_last < last_count; }
+  /// Whether a request of this layout routes here, where all are served; otherwise false.
+  [[nodiscard]] bool has(std::size_t size, std::size_t align) const {
+    return fits(last_byte(size, align)) && ((align - 1) & align) == 0;
+  }
+  /// Whether a request of this layout routes here and is served here, be it all or not.
+  [[nodiscard]] bool has_slowly(std::size_t size, std::size_t align) const {
+    return last_byte(size, align) - least_last < block_bytes - least_last && serves(align);
+  }
   /// The first of the blocks offered, of which there must be one.
   [[nodiscard]] void* hand_out();
 };
@@ -111,12 +129,18 @@ class Slab {
   [[nodiscard]] bool offer_again();
   /// What it does where that is not so, and enough of the first listed one is; false: nothing.
   [[nodiscard]] bool turn_to_listed(PageAllocator& pages);
-  /// What it does where neither is so.
+  /// What it does where neither is so, if there is room, and a run kept that is as long as the next set; false: nothing.
+  [[nodiscard]] bool carve_kept(PageAllocator& pages);
+  /// What it does where none of these is so.
   [[nodiscard]] bool turn_to_other(PageAllocator& pages);
   /// Frees a block in use of a set; `page` is the descriptor of its head.
   void put(PageAllocator& pages, PageNumber set, Page& page, std::size_t block);
   /// Moves a set to where it belongs after a free that left its word without a bit, or that went by no front.
   void settle(PageAllocator& pages, PageNumber set, Page& page);
+  /// Where it is empty: keeps it if the slab has no other free block, and gives it back otherwise.
+  void settle_empty(PageAllocator& pages, PageNumber set, Page& page);
+  /// Lists a set that was full, and is not current.
+  void list(PageAllocator& pages, PageNumber set, Page& page);
   /// Gives the empty set kept back, if there is one, to the page layer; returns its pages.
   Pages release_kept(PageAllocator& pages);
   /// Forgets every set, all blocks counted as freed. The caller gives the runs back.
@@ -155,12 +179,14 @@ class Slab {
   void leave_current(PageAllocator& pages);
   void drop_current();
   [[nodiscard]] PageNumber take_listed(PageAllocator& pages);
-  void list(PageAllocator& pages, PageNumber set, Page& page);
-  void lead_to_list();
+  void lead_to(PageNumber first_listed);
   [[nodiscard]] SetShape next_shape(const PageAllocator& pages) const;
+  [[nodiscard]] SetShape snug_shape(const PageAllocator& pages) const;
   [[nodiscard]] bool grow(PageAllocator& pages);
-  void release(PageAllocator& pages, PageNumber set);
-  void settle_empty(PageAllocator& pages, PageNumber set);
+  void carve(PageAllocator& pages, Region& region, Page& page, Run run, std::uint32_t blocks);
+  void release(PageAllocator& pages, PageNumber set, Page& page);
+  [[gnu::noinline]] void leave_empty(PageAllocator& pages, PageNumber set, Page& page);
+  [[gnu::noinline]] void keep_empty(PageAllocator& pages, PageNumber set, Page& page);
 
   SlabFront* front_;
   std::uint64_t offered_blocks_ = 0;  // how many were ever offered
@@ -175,6 +201,10 @@ class Slab {
   SetShape most_shape_;             // and the last
   std::uint8_t index_;
 };
+
+inline Run Slab::run_of(PageNumber set, const Page& page, unsigned page_shift) const {
+  return {set, {pages_holding(std::size_t{page.block_count} * front_->block_bytes, page_shift)}};
+}
 
 /// `count` is that of the blocks.
 inline void Slab::offer(std::uint64_t blocks, unsigned count) {
@@ -199,17 +229,17 @@ inline void Slab::make_current(const PageAllocator& pages, PageNumber set) {
 }
 
 /// Says in the current set's descriptor which is the first listed set, for the fast path.
-inline void Slab::lead_to_list() {
-  if (current_number_ != no_page) front_->current->next = partial_.first;
+inline void Slab::lead_to(PageNumber first_listed) {
+  if (current_number_ != no_page) front_->current->next = first_listed;
 }
 
 /// At the end of the list a set gathers more free blocks before it becomes current; at the front it would fill up and come back
 /// all the time.
 inline void Slab::list(PageAllocator& pages, PageNumber set, Page& page) {
   page.front = front_index();
-  pages.regions().push_back(partial_, set);
   ++listed_;
-  lead_to_list();
+  if (partial_.empty()) lead_to(set);
+  pages.regions().push_back(partial_, set);
 }
 
 /// A full set that is not current has no front; so its next free takes the slow path, which lists it.
@@ -245,9 +275,82 @@ inline void Slab::leave_full(PageAllocator& pages, Page& page) {
   return true;
 }
 
+/// Puts the current set, of which nothing is offered any more, to where it belongs.
+inline void Slab::leave_current(PageAllocator& pages) {
+  const PageNumber set = current_number_;
+  if (set == no_page) return;
+  current_number_ = no_page;
+  Page& page = *front_->current;
+  if (page.word == all_blocks(page.block_count)) {
+    leave_full(pages, page);
+  } else {
+    list(pages, set, page);
+  }
+}
+
+/// The shape of the next set.
+[[gnu::always_inline]] inline SetShape Slab::next_shape(const PageAllocator& pages) const {
+  return least_shape_ == most_shape_ ? most_shape_ : snug_shape(pages);
+}
+
+/// Makes a run current as a new set of so many blocks.
+[[gnu::always_inline]] inline void Slab::carve(PageAllocator& pages, Region& region, Page& page, Run run, std::uint32_t blocks) {
+  leave_current(pages);
+  page.word = 0;
+  page.kind = PageKind::set;
+  page.class_index = index_;
+  page.block_count = static_cast<std::uint8_t>(blocks);
+  page.front = front_index();
+  region.mark_distances(run);
+  total_blocks_ += blocks;
+  pages_ += run.pages;
+  carved_pages_ += run.pages.count;
+  ++sets_;
+  make_current(run.first, page, pages.regions().address(region, run.first));
+  offer(all_blocks(blocks), blocks);
+}
+
+[[gnu::always_inline]] inline bool Slab::carve_kept(PageAllocator& pages) {
+  if (!pages.is_roomy()) return false;
+  const SetShape shape = next_shape(pages);
+  if (!pages.cache().has(shape.page_count)) return false;
+  const PageNumber head = pages.cache().last_of(shape.pages());
+  Region& region = pages.regions().of(head);
+  Page& page = region.page(head);
+  pages.take_kept(shape.pages(), page);
+  carve(pages, region, page, {head, shape.pages()}, shape.blocks);
+  return true;
+}
+
+[[gnu::always_inline]] inline void Slab::release(PageAllocator& pages, PageNumber set, Page& page) {
+  const Run run = run_of(set, page, pages.regions().page_shift());
+  total_blocks_ -= page.block_count;
+  pages_ -= run.pages;
+  --sets_;
+  page.word = run.pages.count;
+  page.block_count = 0;
+  page.front = no_front;
+  page.class_index = 0;
+  pages.recent().forget(page);
+  pages.give(run.first, run.pages, page);
+}
+
+[[gnu::always_inline]] inline void Slab::settle_empty(PageAllocator& pages, PageNumber set, Page& page) {
+  if (set == current_number_) [[unlikely]]
+    return leave_empty(pages, set, page);
+  if (page.front != no_front) {  // a set of one block goes from full to empty without being listed
+    pages.regions().unlink(partial_, set);
+    --listed_;
+    lead_to(partial_.first);
+  }
+  if (free_in_current() == 0) [[unlikely]]
+    return keep_empty(pages, set, page);
+  release(pages, set, page);
+}
+
 inline void Slab::settle(PageAllocator& pages, PageNumber set, Page& page) {
   if (page.word == 0) {
-    settle_empty(pages, set);
+    settle_empty(pages, set, page);
   } else if (page.front == no_front) {
     list(pages, set, page);
   }
