@@ -243,12 +243,16 @@ TEST_CASE("the presets have these size classes, pages and sets") {
   CHECK(classic.set_blocks == 64);
   CHECK(classic.page_shift == 12);
   CHECK(classic.pages == PageLayerKind::buddy);
+  CHECK(classic.routed_bytes == 4096);
+  CHECK(configuration_of(options(Preset::classic), 65536).routed_bytes == 4096);
+  CHECK(configuration_of(options(Preset::classic), 65535).routed_bytes == 512);
 
   for (const std::size_t bytes : {std::size_t{0}, fine_from - 1, fine_from}) {
     const Configuration compact = configuration_of(options(Preset::compact), bytes);
     CHECK(compact.set_blocks == 0);
     CHECK(compact.page_shift == 10);
     CHECK(compact.pages == PageLayerKind::best_fit);
+    CHECK(compact.routed_bytes == (bytes == 0 ? 512 : bytes < fine_from ? 2048 : 4096));
     CHECK(sizes_of(compact) ==
           (bytes < fine_from ? Sizes{16,  24,  32,  40,  48,   64,   80,   96,   128,  160,  192,  256,  320, 384,
                                      512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096}

@@ -212,6 +212,23 @@ TEST_CASE("a kept run that is not what it says, or is not kept where it should b
   }
 }
 
+TEST_CASE("no more than 512 runs are kept, whatever the room") {
+  for (const Preset preset : {Preset::classic, Preset::compact}) {
+    CoreHeap heap{8192, keeping(preset)};
+    const std::size_t bytes = 5 * heap->regions().page_bytes();
+    std::vector<void*> blocks;
+    for (int i = 0; i < 520; ++i) blocks.push_back(heap->allocate(bytes, 1));
+    std::size_t freed = 0;
+    for (void* block : blocks) {
+      REQUIRE(heap->free(block) == Status::ok);
+      std::size_t runs = 0;
+      heap->pages().cache().for_each(heap->regions(), [&](Run) { ++runs; });
+      REQUIRE(runs == (++freed < RunCache::max_runs ? freed : RunCache::max_runs));
+    }
+    CHECK(heap->validate());
+  }
+}
+
 TEST_CASE("no more than a third of the heap is kept, and no run of more than 64 pages") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{4096, keeping(preset)};
