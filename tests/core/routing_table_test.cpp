@@ -116,7 +116,7 @@ TEST_CASE("validate notices a front that says wrongly what it serves") {
     auto& count = const_cast<SlabFront&>(heap->slab(0).front()).last_count;
     const std::size_t before = count;
     CHECK(before == (bytes == 24 ? 0 : 64));
-    for (unsigned bit = 0; bit < 64; ++bit) {
+    for (unsigned bit = 0; bit < 8 * sizeof count; ++bit) {
       count = before ^ std::size_t{1} << bit;
       CHECK_FALSE(heap->validate());
     }
