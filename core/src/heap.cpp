@@ -227,7 +227,7 @@ void* Heap::allocate_refilled(std::size_t size, std::size_t align, SlabFront& fr
   return slab.list().empty() ? allocate_carved(size, align, front) : allocate_turned(size, align, front);
 }
 
-/// By the front of no class, where several serve the requests of a granule.
+/// Of a granule for which the table names no class: several share it, or one serves only some of its requests.
 void* Heap::allocate_closely(std::size_t size, std::size_t align) {
   SlabFront& front = fronts()[route(last_byte(size, align)) + 1];
   if (!front.serves(align)) return allocate_slowly(size, align);

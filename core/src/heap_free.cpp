@@ -261,7 +261,7 @@ void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::si
       return slowly();
     const std::size_t last = last_byte(new_size, align);
     const bool stays = spot.front->fits(last);
-    // Where the table names no class, one that is passed over may be followed by the block's; so may nothing be by the least.
+    // Where the table names no class, the one that serves the request may be the block's; and so may the least, for nothing.
     const bool is_routed = last < routed_bytes_ ? &front_for(last) != fronts() : new_size > largest_class();
     if (!stays && !is_routed) return slowly();
     const auto resized = [=, this](std::uint64_t) {

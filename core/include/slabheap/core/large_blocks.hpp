@@ -14,7 +14,7 @@ namespace slabheap {
 
 class LargeBlocks {
  public:
-  /// The head of a new block, or `no_page`. It is marked for the short ways if there are any, and its run may be kept.
+  /// The head of a new block, or `no_page`. The block is marked as a `short_way` if its run may be kept and `has_short_way`.
   [[nodiscard]] PageNumber take(PageAllocator& pages, Pages count, Pages alignment, bool has_short_way);
   /// A new block of so many pages, of a run that the cache of the pages keeps and that was a block last; if there is none, or for
   /// no pages, what `otherwise()` returns.

@@ -53,6 +53,7 @@ class RunCache {
   static constexpr std::uint32_t bins = max_run_pages;  // one for each length
   static_assert(bins <= 64, "a word has a bit for each bin");
 
+  /// Whether one more run of so many pages stays within both limits.
   [[nodiscard]] bool has_room_for(std::uint32_t pages) const { return room_ >= pages && runs_left_ != 0; }
 
   std::uint64_t filled_ = 0;       // bit k: there are runs of k + 1 pages
