@@ -9,9 +9,9 @@ void RunCache::set_limit(std::uint32_t pages) {
 }
 
 Run RunCache::give_up_one(const Regions& regions) {
-  if (filled_ == 0) return {};
-  const std::uint64_t behind = filled_ >> turn_ << turn_;
-  const auto bin = static_cast<std::uint32_t>(std::countr_zero(behind != 0 ? behind : filled_));
+  if (empty()) return {};
+  std::uint32_t bin = turn_;
+  while (first_[bin] == no_page) bin = (bin + 1) % bins;
   turn_ = static_cast<std::uint8_t>((bin + 1) % bins);
   const Run run{last_of({bin + 1}), {bin + 1}};
   Page& head = regions.page(run.first);
@@ -21,7 +21,6 @@ Run RunCache::give_up_one(const Regions& regions) {
 }
 
 void RunCache::forget_all() {
-  filled_ = 0;
   for (PageNumber& first : first_) first = no_page;
   room_ = limit_;
   runs_left_ = max_runs;
@@ -35,7 +34,6 @@ bool RunCache::holds(const Regions& regions, std::uint64_t runs, std::uint64_t p
   if (runs + runs_left_ != max_runs || pages + room_ != limit_) return false;
   std::uint64_t seen = 0;
   for (std::uint32_t bin = 0; bin < bins; ++bin) {
-    if (((filled_ >> bin & 1) != 0) != (first_[bin] != no_page)) return false;
     for (PageNumber head = first_[bin]; head != no_page; head = regions.page(head).next) {
       if (++seen > runs || !regions.has(head)) return false;
       const Page& page = regions.page(head);

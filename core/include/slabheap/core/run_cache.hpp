@@ -23,7 +23,7 @@ class RunCache {
   void keep_aligned_only() { aligned_only_ = 1; }
 
   /// Whether a run of exactly so many pages, at least one, is kept.
-  [[nodiscard]] bool has(std::size_t pages) const { return pages - 1 < bins && (filled_ >> (pages - 1) & 1) != 0; }
+  [[nodiscard]] bool has(std::size_t pages) const { return pages - 1 < bins && first_[pages - 1] != no_page; }
   /// The run of so many pages that was kept last; there has to be one.
   [[nodiscard]] PageNumber last_of(Pages pages) const { return first_[pages.count - 1]; }
   /// Takes that run, the descriptor of whose head this is; it stays as `keep` left it.
@@ -40,7 +40,7 @@ class RunCache {
   /// Forgets every run. The caller gives the pages back.
   void forget_all();
 
-  [[nodiscard]] bool empty() const { return filled_ == 0; }
+  [[nodiscard]] bool empty() const { return runs_left_ == max_runs; }
   /// Calls `visit(Run)` for each run.
   template <typename Visit>
   void for_each(const Regions& regions, Visit visit) const;
@@ -51,26 +51,20 @@ class RunCache {
 
  private:
   static constexpr std::uint32_t bins = max_run_pages;  // one for each length
-  static_assert(bins <= 64, "a word has a bit for each bin");
 
   /// Whether one more run of so many pages stays within both limits.
   [[nodiscard]] bool has_room_for(std::uint32_t pages) const { return room_ >= pages && runs_left_ != 0; }
 
-  std::uint64_t filled_ = 0;       // bit k: there are runs of k + 1 pages
   std::uint32_t room_ = 0;         // limit_ less the pages that are kept
-  std::uint32_t runs_left_ = 0;    // max_runs less the runs
   std::uint32_t limit_ = 0;        // in pages
+  std::uint32_t runs_left_ = 0;    // max_runs less the runs
   std::uint8_t turn_ = 0;          // the bin that makes room next
   std::uint8_t aligned_only_ = 0;  // 1: true; a byte, because a bool that is damaged has no value
   PageNumber first_[bins];         // of a list threaded through `Page::next`, which ends in `no_page`
 };
 
 inline void RunCache::take(Pages pages, const Page& head) {
-  const std::uint32_t bin = pages.count - 1;
-  first_[bin] = head.next;
-  // No branch: whether a run is the last of its length cannot be guessed.
-  const std::uint64_t without = clear_bit(filled_, bin).word;
-  filled_ = head.next == no_page ? without : filled_;
+  first_[pages.count - 1] = head.next;
   room_ += pages.count;
   ++runs_left_;
 }
@@ -81,7 +75,6 @@ inline bool RunCache::keep(PageNumber first, Pages pages, Page& head) {
   head.kind = PageKind::kept_run;
   head.next = first_[bin];
   first_[bin] = first;
-  filled_ |= std::uint64_t{1} << bin;
   room_ -= pages.count;
   --runs_left_;
   return true;
@@ -89,8 +82,7 @@ inline bool RunCache::keep(PageNumber first, Pages pages, Page& head) {
 
 template <typename Visit>
 void RunCache::for_each(const Regions& regions, Visit visit) const {
-  for (std::uint64_t left = filled_; left != 0; left &= left - 1) {
-    const auto bin = static_cast<std::uint32_t>(std::countr_zero(left));
+  for (std::uint32_t bin = 0; bin < bins; ++bin) {
     for (PageNumber head = first_[bin]; head != no_page; head = regions.page(head).next) visit(Run{head, {bin + 1}});
   }
 }
