@@ -1,7 +1,7 @@
 // The functions of slabheap.h: null checks, and the translation of types. What they promise stands in the header; what they do,
 // in the core.
 #include "memory_source.hpp"
-#include "slabheap/core/heap.hpp"
+#include "slabheap/core/heap_walks.hpp"
 #include "status_text.hpp"
 #include "translation.hpp"
 #include "watched.hpp"

@@ -1,5 +1,7 @@
 #include "memory_source.hpp"
 
+#include "slabheap/core/heap_walks.hpp"
+
 namespace slabheap {
 
 void unmap_regions(Heap& heap) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "slabheap/core/heap.hpp"
+#include "slabheap/core/heap_walks.hpp"
 #include "support/memory.hpp"
 #include "support/picture.hpp"
 

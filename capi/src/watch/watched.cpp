@@ -1,5 +1,6 @@
 #include "watched.hpp"
 
+#include "slabheap/core/heap_walks.hpp"
 #include "slabheap/core/memory.hpp"
 #include "tool.hpp"
 
