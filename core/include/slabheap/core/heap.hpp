@@ -126,8 +126,10 @@ class alignas(SlabFront) Heap {
     return is_power_of_two(align) && size <= most && align <= most;
   }
   /// What the table says of a request with this last byte, below its end: the front of the class that serves it, or that of none.
-  [[nodiscard]] SlabFront& front_for(std::size_t last) {
-    return *reinterpret_cast<SlabFront*>(reinterpret_cast<std::byte*>(this) + table()[last >> granule_shift]);
+  [[nodiscard]] SlabFront& front_for(std::size_t last) { return front_at(front_distance(last)); }
+  [[nodiscard]] std::size_t front_distance(std::size_t last) const { return table()[last >> granule_shift]; }
+  [[nodiscard]] SlabFront& front_at(std::size_t distance) {
+    return *reinterpret_cast<SlabFront*>(reinterpret_cast<std::byte*>(this) + distance);
   }
   [[nodiscard]] std::size_t largest_class() const { return fronts()[class_count_].block_bytes; }
   /// Whether no class lies beyond the table: then no class serves what the table does not route.
@@ -226,12 +228,17 @@ class alignas(SlabFront) Heap {
   const std::size_t last = last_byte(size, align);
   if (last >= routed_bytes_) [[unlikely]]
     return allocate_kept(size, align);
-  SlabFront& front = front_for(last);
   if (((align - 1) & align) != 0) [[unlikely]]
     return allocate_slowly(size, align);
-  if (front.offered == 0) [[unlikely]]
-    return allocate_refilled(size, align, front);
-  return front.hand_out();
+  std::size_t distance = front_distance(last);
+  const auto front = [&, this ]() __attribute__((always_inline))->SlabFront& {
+    distance = for_one_access(distance);
+    return front_at(distance);
+  };
+  const std::uint64_t blocks = front().offered;
+  if (blocks == 0) [[unlikely]]
+    return allocate_refilled(size, align, front());
+  return hand_out_of(blocks, front);
 }
 
 /// What is tried for a request that found no memory, before it fails: the same again, once everything that is kept back is given

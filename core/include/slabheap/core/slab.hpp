@@ -104,14 +104,19 @@ struct alignas(64) SlabFront {
 };
 static_assert(sizeof(SlabFront) == 64, "fronts are found by a shift");
 
-[[gnu::always_inline]] inline void* SlabFront::hand_out() {
-  const std::uint64_t blocks = offered;
+/// `hand_out` of the front that `front()` is, for each access.
+template <typename Front>
+[[gnu::always_inline]] inline void* hand_out_of(std::uint64_t blocks, Front front) {
   const std::uint64_t left = blocks & (blocks - 1);
-  offered = left;
-  current->word |= blocks ^ left;
+  front().offered = left;
+  front().current->word |= blocks ^ left;
   // Not std::countr_zero: where the compiler does not see that there is a block, that asks for it again.
-  const auto within = static_cast<std::uint32_t>(__builtin_ctzll(blocks)) * block_bytes;
-  return reinterpret_cast<void*>(current_start + within);
+  const auto within = static_cast<std::uint32_t>(__builtin_ctzll(blocks)) * front().block_bytes;
+  return reinterpret_cast<void*>(within + front().current_start);
+}
+
+inline void* SlabFront::hand_out() {
+  return hand_out_of(offered, [this]() -> SlabFront& { return *this; });
 }
 
 class Slab {

@@ -101,6 +101,16 @@ struct Cleared {
   return value;
 }
 
+/// The distance of what is accessed several times, for one access: where an address may be a sum of two registers, each then adds
+/// for itself, at no cost, and none waits for a sum that all share.
+[[nodiscard]] [[gnu::always_inline]] inline std::size_t for_one_access(std::size_t distance) {
+#if defined(__x86_64__)
+  return at_hand(distance);
+#else
+  return distance;
+#endif
+}
+
 /// log2 of the least power of two that is not below `count`, which is not zero.
 [[nodiscard]] constexpr unsigned order_for(Pages pages) { return static_cast<unsigned>(std::bit_width(pages.count - 1)); }
 
