@@ -124,7 +124,7 @@ size_t heap_class_count(const Heap* heap) { return heap != nullptr ? from_c(heap
 
 HeapStatus heap_class_stats(const Heap* heap, size_t index, HeapClassStats* stats) {
   if (index >= heap_class_count(heap) || stats == nullptr) return HEAP_STATUS_INVALID_ARGUMENT;
-  *stats = to_c(from_c(heap)->slab(index));
+  *stats = to_c(*from_c(heap), from_c(heap)->slab(index));
   return HEAP_STATUS_OK;
 }
 

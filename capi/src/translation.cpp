@@ -66,15 +66,15 @@ HeapStats to_c(const Stats& stats) {
   return c;
 }
 
-HeapClassStats to_c(const Slab& slab) {
+HeapClassStats to_c(const Heap& heap, const Slab& slab) {
   HeapClassStats c{};
   c.block_size = slab.block_bytes();
   c.total_blocks = static_cast<size_t>(slab.total_blocks());
-  c.used_blocks = static_cast<size_t>(slab.used_blocks());
+  c.used_blocks = static_cast<size_t>(heap.used_blocks(slab));
   c.sets = slab.set_count();
-  c.partial_sets = slab.partial_sets();
+  c.partial_sets = heap.partial_sets(slab);
   c.allocations = slab.allocations();
-  c.deallocations = slab.deallocations();
+  c.deallocations = heap.deallocations(slab);
   return c;
 }
 

@@ -43,7 +43,7 @@ static_assert(min_page_bytes == HEAP_MIN_PAGE_BYTES && max_page_bytes == HEAP_MA
 
 [[nodiscard]] Options from_c(const HeapOptions& options);
 [[nodiscard]] HeapStats to_c(const Stats& stats);
-[[nodiscard]] HeapClassStats to_c(const Slab& slab);
+[[nodiscard]] HeapClassStats to_c(const Heap& heap, const Slab& slab);
 [[nodiscard]] HeapRun to_c(const RunView& run);
 
 }  // namespace slabheap

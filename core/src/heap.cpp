@@ -268,10 +268,11 @@ void* Heap::allocate_zeroed(std::size_t size, std::size_t align) {
 }
 
 std::size_t Heap::release_kept() {
-  std::size_t released = 0;
-  for (std::size_t i = 0; i < class_count_; ++i) released += regions().bytes(slabs()[i].release_kept(pages_));
+  const std::uint64_t used = pages_.used_pages();
+  if (pages_.recent().set->word == 0) look_first_in_none();
+  for (std::size_t i = 0; i < class_count_; ++i) slabs()[i].release_kept(pages_);
   pages_.empty_cache();
-  return released;
+  return static_cast<std::size_t>(bytes_of(used - pages_.used_pages()));
 }
 
 void Heap::reset() {

@@ -60,12 +60,13 @@ std::size_t Heap::block_size(const void* block) const {
 
 /// The region that frees are looked for in first.
 void Heap::look_at(Region& region) {
+  look_first_in_none();
   view_start_ = region.pages_start;
   view_bytes_ = region.pages_bytes;
   view_pages_ = region.pages;
   view_head_distances_ = region.head_distances;
   view_first_ = region.first;
-  pages_.recent() = {};
+  pages_.recent().set = view_pages_;
 }
 
 bool Heap::looks_at_a_region() const {
@@ -78,17 +79,20 @@ bool Heap::looks_at_a_region() const {
   return false;
 }
 
-/// Whether the recent set, if there is one, is a set of the region that has a front.
+/// Whether the recent set, if there is one, is a set of the region that has a front. If there is none, what frees look at is a
+/// descriptor of the region all the same.
 bool Heap::is_recent_in(const Region& region) const {
   const RecentSet& recent = pages_.recent();
-  if (recent.bytes == 0) return true;
-  const std::size_t offset = recent.start - region.pages_start;
-  const std::size_t page = offset >> page_shift_;
-  if (offset >= region.pages_bytes || page << page_shift_ != offset || recent.set != region.pages + page) return false;
+  const std::size_t offset = reinterpret_cast<Address>(recent.set) - reinterpret_cast<Address>(region.pages);
+  const std::size_t page = offset / sizeof(Page);
+  if (page >= region.page_count || page * sizeof(Page) != offset) return false;
+  if (recent.bytes == 0) return recent.freed == 0;
   const Page& set = *recent.set;
   if (set.kind != PageKind::set || set.front == no_front || set.front > class_count_) return false;
-  return recent.front == &fronts()[set.front] && recent.bytes == std::size_t{set.block_count} * recent.front->block_bytes &&
-         recent.reciprocal == recent.front->reciprocal;
+  const SlabFront& front = fronts()[set.front];
+  return recent.start == region.pages_start + (page << page_shift_) &&
+         recent.bytes == std::size_t{set.block_count} * front.block_bytes && recent.reciprocal == front.reciprocal &&
+         recent.layouts == front.layouts;
 }
 
 Status Heap::refuse(const void* block, Status status) {
@@ -99,12 +103,13 @@ Status Heap::refuse(const void* block, Status status) {
 
 /// Settles a set of the region looked at that is empty.
 Status Heap::settle_empty(Page& set) {
-  const auto page = static_cast<std::uint32_t>(&set - view_pages_);
-  SlabFront& front = fronts()[set.class_index + 1];
-  Slab& slab = slab_of(front);
-  slab.settle_empty(pages_, view_first_ + Pages{page}, set);
-  // Where blocks are freed in the order in which they were allocated, the current set is next after the last of the others.
-  if (slab.set_count() == 1 && pages_.recent().bytes == 0) look_first_in_current(front);
+  slabs()[set.class_index].settle_empty(pages_, view_number(set), set);
+  return Status::ok;
+}
+
+/// Looks first in a set, of the region looked at, where a block was just freed.
+Status Heap::look_next_in(Page& set) {
+  look_first_in(set, view_start_of(set));
   return Status::ok;
 }
 
@@ -141,9 +146,9 @@ Status Heap::free_large_otherwise(PageNumber head, Page& page) {
 /// Frees a block that is not in the recent set.
 Status Heap::deallocate_elsewhere(void* block, std::size_t size, std::size_t align) {
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.front->has(size, align)) [[unlikely]]
+    if (!spot.layouts->has(size, align)) [[unlikely]]
       return deallocate_otherwise(block, size, align, *spot.set);
-    return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
+    return put_back(spot, [=, this] { return deallocate_from(block, fronts()[spot.set->front]); });
   };
   return in_view(block, quickly, [=, this] { return deallocate_slowly(block, size, align); });
 }
@@ -212,9 +217,8 @@ Status Heap::deallocate_passed_by(void* block, std::size_t size, std::size_t ali
 template <typename Otherwise>
 [[gnu::always_inline]] inline Status Heap::free_in_set(Page& set, Address address, Otherwise otherwise) {
   if (set.block_count == 0) return otherwise();
-  const auto page = static_cast<std::uint32_t>(&set - view_pages_);
   SlabFront& front = fronts()[set.class_index + 1];
-  const Address start = view_start_ + (std::size_t{page} << page_shift_);
+  const Address start = view_start_of(set);
   const Quotient index = front.reciprocal.divide(address - start);
   if (!index.exact || index.value >= max_set_blocks) return otherwise();
   const Cleared left = clear_bit(set.word, index.value);
@@ -224,7 +228,7 @@ template <typename Otherwise>
   if (left.word == 0) [[unlikely]]
     return settle_empty(set);
   look_first_in(set, start, front);
-  if (set.front == no_front) slab_of(front).list(pages_, view_first_ + Pages{page}, set);
+  if (set.front == no_front) slab_of(front).list(pages_, view_number(set), set);
   return Status::ok;
 }
 
@@ -257,10 +261,10 @@ void* Heap::move_to(void* moved, void* block, std::size_t size, std::size_t alig
 void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
   const auto slowly = [=, this] { return reallocate_slowly(block, size, align, new_size); };
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.front->has(size, align)) [[unlikely]]
+    if (!spot.layouts->has(size, align)) [[unlikely]]
       return slowly();
     const std::size_t last = last_byte(new_size, align);
-    const bool stays = spot.front->fits(last);
+    const bool stays = spot.layouts->has_last(last);
     // Where the table names no class, the one that serves the request may be the block's; and so may the least, for nothing.
     const bool is_routed = last < routed_bytes_ ? &front_for(last) != fronts() : new_size > largest_class();
     if (!stays && !is_routed) return slowly();

@@ -19,9 +19,23 @@ RunView Heap::view_of(const Region& region, PageNumber head) const {
   return view;
 }
 
+std::uint64_t Heap::deallocations(const Slab& slab) const {
+  const RecentSet& recent = pages_.recent();
+  const bool has_recent = recent.bytes != 0 && recent.set->front == slab.front_index();
+  return slab.front().deallocations + (has_recent ? recent.freed : 0);
+}
+
+std::uint32_t Heap::partial_sets(const Slab& slab) const {
+  const RecentSet& recent = pages_.recent();
+  const bool has_empty = recent.bytes != 0 && recent.set->front == slab.front_index() && recent.set->word == 0;
+  const Page* const current = slab.current() != no_page ? slab.front().current : nullptr;
+  const bool is_partial = current != nullptr && current->word != 0 && free_blocks(*current) != 0;
+  return slab.listed() + (is_partial ? 1 : 0) - (has_empty && recent.set != current ? 1 : 0);
+}
+
 std::uint64_t Heap::slab_used_bytes() const {
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < class_count_; ++i) bytes += slabs()[i].used_blocks() * slabs()[i].block_bytes();
+  for (std::size_t i = 0; i < class_count_; ++i) bytes += used_blocks(slabs()[i]) * slabs()[i].block_bytes();
   return bytes;
 }
 
@@ -47,10 +61,11 @@ Pages Heap::longest_free() const {
     longest = reach > longest ? reach : longest;
   };
   pages_.cache().for_each(regions(), look_around);
-  for (std::size_t i = 0; i < class_count_; ++i) {
-    const PageNumber current = slabs()[i].current();
-    if (current != no_page && kept(current).count != 0) look_around({current, kept(current)});
-  }
+  const auto look_around_set = [&](PageNumber set) {
+    if (set != no_page && kept(set).count != 0) look_around({set, kept(set)});
+  };
+  for (std::size_t i = 0; i < class_count_; ++i) look_around_set(slabs()[i].current());
+  if (pages_.recent().bytes != 0) look_around_set(view_number(*pages_.recent().set));
   return longest;
 }
 
@@ -58,9 +73,9 @@ Stats Heap::stats() const {
   Stats stats{};
   for (std::size_t i = 0; i < class_count_; ++i) {
     const Slab& slab = slabs()[i];
-    stats.live_blocks += slab.used_blocks();
+    stats.live_blocks += used_blocks(slab);
     stats.allocations += slab.allocations();
-    stats.deallocations += slab.deallocations();
+    stats.deallocations += deallocations(slab);
   }
   stats.live_blocks += large_.live();
   stats.allocations += large_.allocations();

@@ -15,10 +15,10 @@ static_assert(RunCache::max_runs + max_classes < BestFit::most_looks,
 }  // namespace
 
 PageAllocator::PageAllocator(unsigned page_shift, PageLayerKind kind, bool has_cache, void* layer_memory)
-    : regions_{page_shift},
-      layer_{layer_memory},
-      kind_{static_cast<std::uint8_t>(kind)},
-      has_cache_{static_cast<std::uint8_t>(has_cache ? 1 : 0)} {
+    : kind_{static_cast<std::uint8_t>(kind)},
+      has_cache_{static_cast<std::uint8_t>(has_cache ? 1 : 0)},
+      regions_{page_shift},
+      layer_{layer_memory} {
   if (kind == PageLayerKind::buddy) {
     new (layer_memory) Buddy;
     cache_.keep_aligned_only();

@@ -82,13 +82,13 @@ SetShape SetShape::snug(std::size_t block_bytes, std::uint64_t heap_pages, unsig
 
 Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t below, unsigned page_shift)
     : front_{&front}, index_{index} {
-  front.least_last = below;
+  front.layouts.least_last = below;
   front.block_bytes = static_cast<std::uint32_t>(block_bytes);
   front.alignment = static_cast<std::uint32_t>(alignment_of(block_bytes, page_shift));
   front.reciprocal = Reciprocal{front.block_bytes};
   // What is rounded up to an alignment that blocks do not honour must not route here.
   const bool serves_all = round_down(block_bytes, std::size_t{2} * front.alignment) <= below;
-  front.last_count = serves_all ? block_bytes - below : 0;
+  front.layouts.last_count = serves_all ? block_bytes - below : 0;
 }
 
 void Slab::reshape(const Regions& regions, std::size_t set_blocks) {
@@ -109,12 +109,6 @@ bool Slab::is_as_made(const SlabFront& front, std::uint8_t index, std::size_t be
   Slab reshaped = *this;
   reshaped.reshape(regions, set_blocks);
   return made == front && reshaped == *this;
-}
-
-std::uint32_t Slab::partial_sets() const {
-  if (current_number_ == no_page) return listed_;
-  const std::uint64_t used = front_->current->word;
-  return listed_ + (used != 0 && used != all_blocks(front_->current->block_count) ? 1U : 0U);
 }
 
 /// Leaves a current set that is empty, and will be no set any more.
@@ -193,14 +187,12 @@ void Slab::keep_empty(PageAllocator& pages, PageNumber set, Page& page) {
   make_current(pages, set);
 }
 
-Pages Slab::release_kept(PageAllocator& pages) {
-  if (current_number_ == no_page || front_->current->word != 0) return {};
+void Slab::release_kept(PageAllocator& pages) {
+  if (current_number_ == no_page || front_->current->word != 0) return;
   const PageNumber set = current_number_;
   Page& page = *front_->current;
-  const Pages released = run_of(set, page, pages.regions().page_shift()).pages;
   drop_current();
   release(pages, set, page);
-  return released;
 }
 
 void Slab::forget_all() {

@@ -31,7 +31,7 @@ class Validator {
   [[nodiscard]] bool may_be_marked(const Page& page, Run run) const;
   [[nodiscard]] bool pages_lead_to_sets(const Region& region);
   [[nodiscard]] bool set_is_sound(const Region& region, Run run);
-  [[nodiscard]] static bool set_is_placed(const Slab& slab, Run run, const Page& page, Address start);
+  [[nodiscard]] bool set_is_placed(const Slab& slab, Run run, const Page& page, Address start) const;
   [[nodiscard]] bool slabs_agree() const;
   [[nodiscard]] bool sums_agree() const;
 
@@ -130,18 +130,18 @@ bool Validator::set_is_sound(const Region& region, Run run) {
   tally.pages += run.pages;
   tally.blocks += page.block_count;
   tally.used += bit_count(used);
-  const bool is_partial = used != 0 && used != all_blocks(page.block_count);
-  if (is_partial && slab.current() != run.first) ++tally.to_list;
+  const bool is_listed = used != all_blocks(page.block_count) && slab.current() != run.first;
+  if (is_listed) ++tally.to_list;
   return set_is_placed(slab, run, page, start);
 }
 
 /// I4 for the place. Whether a set that should be listed is, the length of the list tells.
-bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page, Address start) {
+bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page, Address start) const {
   const bool is_current = slab.current() == run.first;
   const SlabFront& front = slab.front();
   if (is_current && (front.current != &page || front.current_start != start || page.next != slab.list().first)) return false;
   if (is_current && (front.offered & ~(all_blocks(page.block_count) & ~page.word)) != 0) return false;
-  if (!is_current && page.word == 0) return false;
+  if (!is_current && page.word == 0 && !heap_.pages_.recent().is(page)) return false;
   const bool has_front = is_current || page.word != all_blocks(page.block_count);
   return page.front == (has_front ? page.class_index + 1 : no_front);
 }
@@ -152,13 +152,13 @@ bool Validator::slabs_agree() const {
     const Slab& slab = heap_.slabs()[i];
     const Tally& tally = tallies_[i];
     if (tally.sets != slab.set_count() || tally.pages != slab.pages()) return false;
-    if (tally.blocks != slab.total_blocks() || tally.used != slab.used_blocks()) return false;
+    if (tally.blocks != slab.total_blocks() || tally.used != heap_.used_blocks(slab)) return false;
     if (tally.to_list != slab.listed()) return false;
     std::uint32_t listed = 0;
     const bool is_sound = regions.is_sound(slab.list(), tally.to_list, [&](PageNumber set) {
       const Page& page = regions.page(set);
       ++listed;
-      return page.kind == PageKind::set && page.class_index == i && page.word != 0 && page.word != all_blocks(page.block_count) &&
+      return page.kind == PageKind::set && page.class_index == i && page.word != all_blocks(page.block_count) &&
              set != slab.current();
     });
     if (!is_sound || listed != tally.to_list) return false;

@@ -190,8 +190,9 @@ TEST_CASE("a block in the place of a set that was kept has hints of its own, wha
       CoreHeap heap{1024, best_fit_with_cache()};
       REQUIRE(heap->allocate(before * page, 1) != nullptr);
       std::vector<void*> blocks;
-      for (int i = 0; i < 64 + 1; ++i) blocks.push_back(heap->allocate(size, 1));
+      for (int i = 0; i < 64 + 2; ++i) blocks.push_back(heap->allocate(size, 1));
       for (std::size_t i = 0; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+      REQUIRE(heap->free(blocks[64]) == Status::ok);  // of another set: now the first one goes back
       void* const large = heap->allocate(64 * size, 1);
       REQUIRE(large == blocks[0]);
       for (std::size_t offset = page; offset < 64 * size; offset += page) {

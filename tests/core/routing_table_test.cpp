@@ -101,19 +101,19 @@ TEST_CASE("a class that does not serve all that routes to it serves what it hono
   CHECK(heap->usable_size(16, 16) == 4096);
   const std::vector<void*> blocks = heap.allocate(65, 24);
   CHECK(slab.set_count() == 2);
-  CHECK(slab.used_blocks() == 65);
+  CHECK(heap->used_blocks(slab) == 65);
   for (const std::size_t i : {5U, 7U, 9U, 11U}) CHECK(heap->deallocate(blocks[i], 24, 8) == Status::ok);
   CHECK(heap->deallocate(blocks[5], 24, 8) == Status::not_allocated);
   CHECK(heap->deallocate(blocks[6], 16, 16) == Status::wrong_layout);
   CHECK(heap->deallocate(blocks[6], 9, 8) == Status::ok);
-  CHECK(slab.used_blocks() == 60);
+  CHECK(heap->used_blocks(slab) == 60);
   CHECK(heap->validate());
 }
 
 TEST_CASE("validate notices a front that says wrongly what it serves") {
   for (const std::size_t bytes : {std::size_t{24}, std::size_t{64}}) {
     CoreHeap heap{64, classes_of({bytes})};
-    auto& count = const_cast<SlabFront&>(heap->slab(0).front()).last_count;
+    auto& count = const_cast<SlabFront&>(heap->slab(0).front()).layouts.last_count;
     const std::size_t before = count;
     CHECK(before == (bytes == 24 ? 0 : 64));
     for (unsigned bit = 0; bit < 8 * sizeof count; ++bit) {

@@ -47,15 +47,24 @@ TEST_CASE("a set can aim at fewer blocks, and has as many as fit into the pages 
   CHECK(heap.picture() == "[1024: 1/12] [free 1021]");
 }
 
-TEST_CASE("an empty set goes back to the buddy, one is kept back") {
+TEST_CASE("an empty set goes back to the buddy, but for the current one and the recent one") {
   CoreHeap heap{16};
   const std::vector<void*> blocks = heap.allocate(3 * 64, 64);
   CHECK(heap.picture() == "[64: 64/64] [64: 64/64] [64: 64/64] [free 13]");
   for (std::size_t i = 0; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
-  CHECK(heap->slab(0).set_count() == 3);
-  for (std::size_t i = 64; i < blocks.size(); ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
-  CHECK(heap->slab(0).set_count() == 1);
-  CHECK(heap->slab(0).used_blocks() == 0);
+  CHECK(heap.picture() == "[64: 0/64] [64: 64/64] [64: 64/64] [free 13]");
+  REQUIRE(heap->free(blocks[64]) == Status::ok);
+  CHECK(heap.picture() == "[64: 0/64] [64: 63/64] [64: 64/64] [free 13]");  // the current one was full: this one is now
+  for (std::size_t i = 65; i < 128; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  CHECK(heap.picture() == "[64: 0/64] [64: 0/64] [64: 64/64] [free 13]");
+  REQUIRE(heap->free(blocks[128]) == Status::ok);
+  CHECK(heap.picture() == "[64: 0/64] [free 1] [64: 63/64] [free 13]");
+  for (std::size_t i = 129; i < blocks.size(); ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  CHECK(heap.picture() == "[64: 0/64] [free 1] [64: 0/64] [free 13]");
+  CHECK(heap->used_blocks(heap->slab(0)) == 0);
+  CHECK(heap->validate());
+  CHECK(heap->release_kept() == 2 * 4096);
+  CHECK(heap.picture() == "[free 16]");
 }
 
 TEST_CASE("a current set that is empty goes back if another is listed, which takes its place, and stays if none is") {
@@ -82,7 +91,7 @@ TEST_CASE("a block of a class above its size's, for the sake of its alignment, i
     blocks.push_back(heap->allocate(20, 32));
     REQUIRE(reinterpret_cast<Address>(blocks.back()) % 32 == 0);
   }
-  CHECK(heap->slab(index).used_blocks() == 200);
+  CHECK(heap->used_blocks(heap->slab(index)) == 200);
   // The first is of a full set, the last of the current one; then there are partial sets, too.
   for (const std::size_t i : {std::size_t{0}, std::size_t{199}, std::size_t{1}}) {
     CHECK(heap->deallocate(blocks[i], 20, 4) == Status::wrong_layout);
@@ -91,7 +100,7 @@ TEST_CASE("a block of a class above its size's, for the sake of its alignment, i
     CHECK(heap->deallocate(blocks[i], 20, 32) == Status::not_allocated);
     CHECK(heap->validate());
   }
-  CHECK(heap->slab(index).used_blocks() == 197);
+  CHECK(heap->used_blocks(heap->slab(index)) == 197);
 }
 
 TEST_CASE("allocating and freeing one block over and over carves one set") {
@@ -245,19 +254,19 @@ TEST_CASE("of lengths that all leave much, the one that leaves least of itself i
 TEST_CASE("sets that are partial are counted, current or not") {
   CoreHeap heap{64};
   const Slab& slab = heap->slab(0);
-  CHECK(slab.partial_sets() == 0);
+  CHECK(heap->partial_sets(slab) == 0);
   std::vector<void*> blocks = heap.allocate(63, 64);
-  CHECK(slab.partial_sets() == 1);
+  CHECK(heap->partial_sets(slab) == 1);
   blocks.push_back(heap->allocate(64, 1));
-  CHECK(slab.partial_sets() == 0);  // full
+  CHECK(heap->partial_sets(slab) == 0);  // full
   blocks.push_back(heap->allocate(64, 1));
-  CHECK(slab.partial_sets() == 1);
+  CHECK(heap->partial_sets(slab) == 1);
   REQUIRE(heap->free(blocks[0]) == Status::ok);
-  CHECK(slab.partial_sets() == 2);
+  CHECK(heap->partial_sets(slab) == 2);
   REQUIRE(heap->free(blocks[0] = blocks.back()) == Status::ok);
-  CHECK(slab.partial_sets() == 1);
+  CHECK(heap->partial_sets(slab) == 1);
   for (std::size_t i = 1; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
-  CHECK(slab.partial_sets() == 0);  // kept back empty
+  CHECK(heap->partial_sets(slab) == 0);  // kept back empty
   CHECK(slab.set_count() == 1);
 }
 
@@ -272,8 +281,8 @@ TEST_CASE("every size and alignment routes by its front alone to the class that 
         for (std::size_t align = 1; align <= 8192; align *= 2) {
           const std::size_t rounded = round_up(size, align);
           const bool is_held = size != 0 && rounded > below && rounded <= front.block_bytes;
-          REQUIRE(front.fits(last_byte(size, align)) == (front.serves_all() && is_held));
-          REQUIRE(front.has(size, align) == (front.serves_all() && is_held));
+          REQUIRE(front.layouts.has_last(last_byte(size, align)) == (front.serves_all() && is_held));
+          REQUIRE(front.layouts.has(size, align) == (front.serves_all() && is_held));
           REQUIRE(front.has_slowly(size, align) == (is_held && front.serves(align)));
           if (is_held && !front.serves(align)) serves_all = false;
         }
@@ -286,7 +295,7 @@ TEST_CASE("every size and alignment routes by its front alone to the class that 
     }
     const SlabFront none;
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4096}, ~std::size_t{0}}) {
-      for (std::size_t align = 1; align <= 8192; align *= 2) CHECK_FALSE(none.fits(last_byte(size, align)));
+      for (std::size_t align = 1; align <= 8192; align *= 2) CHECK_FALSE(none.layouts.has_last(last_byte(size, align)));
     }
   }
 }
@@ -302,7 +311,7 @@ TEST_CASE("blocks of every class lie inside their set, apart, and as aligned as 
         if (i % heap->slab(index).total_blocks() != 0 && i < 2) CHECK(distance == bytes);
         CHECK(reinterpret_cast<Address>(blocks[i]) % heap->slab(index).alignment() == 0);
       }
-      CHECK(heap->slab(index).used_blocks() == 70);
+      CHECK(heap->used_blocks(heap->slab(index)) == 70);
     }
     CHECK(heap->validate());
   }

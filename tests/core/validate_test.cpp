@@ -199,51 +199,6 @@ TEST_CASE("validate is content with a region whose last page begins a chunk of n
 }
 #endif
 
-/// What the heap keeps of a set that frees look in first.
-static RecentSet recent_set_of(Address start, Page& set, const SlabFront& front) {
-  return {start, &set, const_cast<SlabFront*>(&front), std::size_t{set.block_count} * front.block_bytes, front.reciprocal};
-}
-
-TEST_CASE("validate notices any bit that is flipped of where the recent set is") {
-  CoreHeap heap{256};
-  REQUIRE(heap->allocate(4096, 1) != nullptr);
-  REQUIRE(heap->allocate(512, 1) != nullptr);
-  const Regions& regions = heap->regions();
-  const PageNumber set = heap->slab(3).current();
-  const Address start = regions.address(set);
-  RecentSet& recent = const_cast<PageAllocator&>(heap->pages()).recent();
-  CHECK(recent == recent_set_of(start, region_of(heap).page(set), heap->slab(3).front()));
-  for (std::size_t at = 0; at < sizeof recent; ++at) {
-    for (unsigned bit = 0; bit < 8; ++bit) {
-      auto& byte = reinterpret_cast<unsigned char*>(&recent)[at];
-      byte = static_cast<unsigned char>(byte ^ 1U << bit);
-      CHECK(heap->validate() == (recent.bytes == 0));  // then there is none
-      byte = static_cast<unsigned char>(byte ^ 1U << bit);
-    }
-  }
-  CHECK(heap->validate());
-}
-
-TEST_CASE("validate notices a recent set that is none, or has no front") {
-  CoreHeap heap{256};
-  REQUIRE(heap->allocate(4096, 1) != nullptr);
-  REQUIRE(heap->allocate(512, 1) != nullptr);
-  const RecentSet before = heap->pages().recent();
-  RecentSet& recent = const_cast<PageAllocator&>(heap->pages()).recent();
-  const PageNumber full = heap->slab(6).current();
-  const Region& region = region_of(heap);
-  recent = recent_set_of(heap->regions().address(full), region.page(full), heap->slab(6).front());
-  CHECK(heap->validate());  // any set will do
-  for (int i = 1; i < region.page(full).block_count; ++i) REQUIRE(heap->allocate(4096, 1) != nullptr);
-  REQUIRE(heap->allocate(4096, 1) != nullptr);  // of another set: this one is full and has no front
-  recent = recent_set_of(heap->regions().address(full), region.page(full), heap->slab(6).front());
-  CHECK_FALSE(heap->validate());
-  recent.bytes = 0;
-  CHECK(heap->validate());
-  recent = before;
-  CHECK(heap->validate());
-}
-
 TEST_CASE("validate notices a search that was left thorough") {
   CoreHeap heap{64};
   CHECK_FALSE(const_cast<PageAllocator&>(heap->pages()).thoroughly([&] { return heap->validate(); }));

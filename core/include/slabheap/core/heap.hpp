@@ -60,6 +60,11 @@ class alignas(SlabFront) Heap {
 
   [[nodiscard]] std::size_t class_count() const { return class_count_; }
   [[nodiscard]] const Slab& slab(std::size_t index) const { return slabs()[index]; }
+  /// Blocks of a slab that were freed so far, and that are in use.
+  [[nodiscard]] std::uint64_t deallocations(const Slab& slab) const;
+  [[nodiscard]] std::uint64_t used_blocks(const Slab& slab) const { return slab.allocations() - deallocations(slab); }
+  /// Sets of a slab that have both used and free blocks.
+  [[nodiscard]] std::uint32_t partial_sets(const Slab& slab) const;
   [[nodiscard]] const PageAllocator& pages() const { return pages_; }
   [[nodiscard]] const Regions& regions() const { return pages_.regions(); }
   [[nodiscard]] const Owner& owner() const { return owner_; }
@@ -183,11 +188,20 @@ class alignas(SlabFront) Heap {
   [[gnu::noinline]] Status free_otherwise(void* block, Page& set);
   [[gnu::noinline]] Status free_slowly(void* block);
   [[gnu::noinline]] Status settle_empty(Page& set);
+  [[gnu::noinline]] Status look_next_in(Page& set);
   Status free_at(const Place& place);
   Status refuse(const void* block, Status status);
   void look_at(Region& region);
+  // Of a page of the region looked at, whose descriptor this is: its number, and its address.
+  [[nodiscard]] std::uint32_t view_index(const Page& page) const { return static_cast<std::uint32_t>(&page - view_pages_); }
+  [[nodiscard]] PageNumber view_number(const Page& page) const { return view_first_ + Pages{view_index(page)}; }
+  [[nodiscard]] Address view_start_of(const Page& page) const {
+    return view_start_ + (std::size_t{view_index(page)} << page_shift_);
+  }
   void look_first_in(Page& set, Address start) { look_first_in(set, start, fronts()[set.front]); }
   void look_first_in(Page& set, Address start, SlabFront& front);
+  void look_first_in_none();
+  [[nodiscard]] static bool stays_empty(const Page& set);
   void look_first_in_current(SlabFront& front);
   [[nodiscard]] bool looks_at_a_region() const;
   [[nodiscard]] bool is_recent_in(const Region& region) const;
@@ -254,13 +268,14 @@ void* Heap::attempt_again(std::size_t size, std::size_t align, Attempt attempt) 
   return block;
 }
 
-/// Where a block is, for the fast path of both frees. What is not in the region looked at has no front.
+/// Where a block is, for the fast path of both frees.
 struct Heap::Spot {
   Page* set;
-  SlabFront* front;
-  const Reciprocal* reciprocal;  // the front's
+  const Reciprocal* reciprocal;  // of the set's front,
+  const Layouts* layouts;        // as these
+  std::uint64_t* freed;          // where it is counted
   std::size_t within;            // bytes from the start of the set
-  bool is_in_set;                // whether it lies in the blocks of the set for certain
+  bool is_recent;                // whether the set is the recent one, in whose blocks the spot lies for certain
 };
 
 /// `quickly(left)` if the spot is the start of a block in use, for the set's word without it; otherwise nothing has changed, and
@@ -269,7 +284,7 @@ template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline auto Heap::at_block(const Spot& spot, Quickly quickly, Slowly slowly) {
   // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
   const Quotient index = spot.reciprocal->divide(spot.within);
-  if (!index.exact || (!spot.is_in_set && index.value >= max_set_blocks)) [[unlikely]]
+  if (!index.exact || (!spot.is_recent && index.value >= max_set_blocks)) [[unlikely]]
     return slowly();
   const Cleared left = clear_bit(spot.set->word, index.value);
   if (!left.had_bit) [[unlikely]]
@@ -281,12 +296,15 @@ template <typename Quickly, typename Slowly>
 template <typename Slowly>
 [[gnu::always_inline]] inline Status Heap::put_back(const Spot& spot, Slowly slowly) {
   const auto quickly = [ =, this ](std::uint64_t left) __attribute__((always_inline)) {
-    ++spot.front->deallocations;
+    ++*spot.freed;
     spot.set->word = left;
-    if (left != 0) [[likely]]
-      return freed();
-    // An empty set stays current if no other is listed. On a list, which is a ring, each set is followed by one.
-    return spot.set->next == no_page ? freed() : settle_empty(*spot.set);
+    if (spot.is_recent) return freed();  // if it is empty now, it is settled when another is looked in first
+    if (left == 0) [[unlikely]]
+      return stays_empty(*spot.set) ? freed() : settle_empty(*spot.set);
+    // Then the recent one is empty, or none, and this one is likely to be next.
+    if (pages_.recent().set->word == 0) [[unlikely]]
+      return look_next_in(*spot.set);
+    return freed();
   };
   return at_block(spot, quickly, slowly);
 }
@@ -296,12 +314,27 @@ template <typename Slowly>
   page -= view_head_distances_[page];
   Page& set = view_pages_[page];
   SlabFront& front = fronts()[set.front];
-  return {&set, &front, &front.reciprocal, at_hand(offset - (page << page_shift_)), false};
+  return {&set, &front.reciprocal, &front.layouts, &front.deallocations, at_hand(offset - (page << page_shift_)), false};
+}
+
+/// Whether a set may stay when it is empty: if it is current and no other is listed. On a list, which is a ring, each set is
+/// followed by one.
+inline bool Heap::stays_empty(const Page& set) { return set.next == no_page; }
+
+/// Makes no set the recent one: counts what that counted, and settles it if it is empty, which no free looked at.
+inline void Heap::look_first_in_none() {
+  RecentSet& recent = pages_.recent();
+  if (recent.bytes == 0) return;
+  Page& set = *recent.set;
+  recent.forget(set, fronts()[set.front]);
+  if (set.word == 0 && !stays_empty(set)) (void)settle_empty(set);
 }
 
 /// Makes this set, of the region looked at, the recent one, if it has a front, which is this; `start` is that of its first block.
 inline void Heap::look_first_in(Page& set, Address start, SlabFront& front) {
-  pages_.recent() = {start, &set, &front, std::size_t{set.block_count} * front.block_bytes, front.reciprocal};
+  if (pages_.recent().is(set)) return;
+  look_first_in_none();
+  pages_.recent() = {start, &set, std::size_t{set.block_count} * front.block_bytes, front.reciprocal, front.layouts};
 }
 
 /// The same of the current set of a front, if it is in the region looked at.
@@ -312,9 +345,9 @@ inline void Heap::look_first_in_current(SlabFront& front) {
 /// `quickly(spot)` if a block may be in the recent set, for where it is then; otherwise `elsewhere()`.
 template <typename Quickly, typename Elsewhere>
 [[gnu::always_inline]] inline auto Heap::in_recent_set(void* block, Quickly quickly, Elsewhere elsewhere) {
-  const RecentSet& recent = pages_.recent();
+  RecentSet& recent = pages_.recent();
   const std::size_t within = reinterpret_cast<Address>(block) - recent.start;
-  if (within < recent.bytes) return quickly(Spot{recent.set, recent.front, &recent.reciprocal, within, true});
+  if (within < recent.bytes) return quickly(Spot{recent.set, &recent.reciprocal, &recent.layouts, &recent.freed, within, true});
   return elsewhere();
 }
 
@@ -329,9 +362,9 @@ template <typename Quickly, typename Slowly>
 
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.front->has(size, align)) [[unlikely]]
+    if (!spot.layouts->has(size, align)) [[unlikely]]
       return deallocate_otherwise(block, size, align, *spot.set);
-    return put_back(spot, [=, this] { return deallocate_from(block, *spot.front); });
+    return put_back(spot, [=, this] { return deallocate_from(block, fronts()[pages_.recent().set->front]); });
   };
   return in_recent_set(block, quickly, [=, this] {
     return size > routed_bytes_ ? deallocate_large(block, size, align) : deallocate_elsewhere(block, size, align);

@@ -3,6 +3,7 @@
 
 #include "slabheap/core/best_fit.hpp"
 #include "slabheap/core/buddy.hpp"
+#include "slabheap/core/layouts.hpp"
 #include "slabheap/core/reciprocal.hpp"
 #include "slabheap/core/regions.hpp"
 #include "slabheap/core/run_cache.hpp"
@@ -14,19 +15,20 @@ enum class PageLayerKind : std::uint32_t { buddy, best_fit };
 struct SlabFront;
 
 /// The set in which frees look for their block first, of the region that they look at; none while it has no bytes. It has a
-/// front.
+/// front, and counts what is freed in it until another set is the recent one; nor is it settled until then if it is empty.
 struct RecentSet {
-  Address start = 0;  // of its first block
-  Page* set = nullptr;
-  SlabFront* front = nullptr;
+  Address start = 0;      // of its first block
+  Page* set = nullptr;    // if there is none, any page of the region
   std::size_t bytes = 0;  // that its blocks take
-  Reciprocal reciprocal;  // the front's, which a free would have to wait for if it were read there
+  // Of the front, which a free would have to wait for if they were read there:
+  Reciprocal reciprocal;
+  Layouts layouts;
+  std::uint64_t freed = 0;  // blocks freed here that the front does not count yet
 
   bool operator==(const RecentSet&) const = default;
-  /// A set has no front any more.
-  void forget(const Page& page) {
-    if (set == &page) bytes = 0;
-  }
+  [[nodiscard]] bool is(const Page& page) const { return set == &page && bytes != 0; }
+  /// Is none, if it was this set, of this front.
+  void forget(const Page& page, SlabFront& front);
 };
 
 class PageAllocator {
@@ -112,13 +114,13 @@ class PageAllocator {
   RecentSet recent_;
   std::uint32_t used_pages_ = 0;
   std::uint32_t peak_pages_ = 0;
-  RunCache cache_;
-  Regions regions_;
-  void* layer_;                  // a Buddy or a BestFit, as kind_ says
   std::uint32_t roomy_end_ = 0;  // half of the pages, rounded up
-  std::uint8_t kind_;            // a PageLayerKind
-  std::uint8_t has_cache_;       // 1: true; a byte, because a bool that is damaged has no value
+  RunCache cache_;
+  std::uint8_t kind_;       // a PageLayerKind
+  std::uint8_t has_cache_;  // 1: true; a byte, because a bool that is damaged has no value
   Search search_ = Search::quick;
+  Regions regions_;
+  void* layer_;  // a Buddy or a BestFit, as kind_ says
 };
 
 inline void PageAllocator::count_used(Pages pages) {
@@ -183,7 +185,8 @@ void PageAllocator::give_all(RunAt run_at) {
     }
   });
   used_pages_ = 0;
-  recent_ = {};
+  recent_.bytes = 0;
+  recent_.freed = 0;
 }
 
 /// Calls `function` with the layer as what it is.

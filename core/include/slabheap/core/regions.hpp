@@ -104,7 +104,7 @@ class Regions {
     [[nodiscard]] bool empty() const { return first == no_page; }
   };
 
-  explicit Regions(unsigned page_shift) : page_shift_{page_shift} {}
+  explicit Regions(unsigned page_shift) : page_shift_{static_cast<std::uint8_t>(page_shift)} {}
 
   /// Bytes in front of the metadata of the next region that the table of several regions takes: of the second's.
   [[nodiscard]] std::size_t table_bytes() const { return count_ == 1 ? sizeof(Table) : 0; }
@@ -226,9 +226,9 @@ class Regions {
 
   Region* first_ = nullptr;  // the only region, as long as there is one
   Table* table_ = nullptr;   // null as long as there is one region
-  std::uint32_t count_ = 0;
-  unsigned page_shift_;
-  std::uint64_t page_count_ = 0;
+  std::uint32_t page_count_ = 0;
+  std::uint8_t count_ = 0;
+  std::uint8_t page_shift_;
   std::size_t given_bytes_ = 0;
   std::size_t metadata_bytes_ = 0;
 };

@@ -3,10 +3,11 @@
 //
 // Where a set stands:
 //   current     the one that allocations come from; it may be partial, full or empty
-//   listed      partial, and not current
+//   listed      partial, and not current; or empty, and the heap's recent one
 //   unlisted    full, and not current
-// An empty set that is not current goes back to the page layer; an empty current one is kept back, one a slab, until something
-// else has a free block to offer or the heap wants its pages.
+// An empty set that is not current goes back to the page layer, but for the one that blocks were just freed in, which waits until
+// one is freed in another; an empty current one is kept back, one a slab, until something else has a free block to offer or the
+// heap wants its pages.
 //
 // The free blocks of the current set are offered all at once, and handed out from a word beside the slab: so a block that is
 // freed is not the next one allocated, and neither has to wait for the other. What is freed meanwhile is offered when nothing is
@@ -16,8 +17,8 @@
 // which lists it.
 //
 // I4: a set's word has no bit beyond its blocks; only free blocks of the current set are offered; a set is listed if and only if
-// it has a used and a free block and is not current; an empty set is current; a set names its slab's front if and only if it is
-// current or listed; the `next` of the current set is the first listed one.
+// it has a free block and is not current; an empty set is current, or the heap's recent one; a set names its slab's front if and
+// only if it is current or listed; the `next` of the current set is the first listed one.
 #pragma once
 
 #include "slabheap/core/page_allocator.hpp"
@@ -61,10 +62,6 @@ struct SetShape {
   return blocks != 0 && bit_count(blocks) >= unsigned{set.block_count} >> share_shift;
 }
 
-/// The last byte that a request wants if its size is rounded up to its alignment, a power of two: what it routes by. Of a request
-/// for nothing, beyond every class.
-[[nodiscard]] constexpr std::size_t last_byte(std::size_t size, std::size_t align) { return (size - 1) | (align - 1); }
-
 /// What blocks of so many bytes are aligned to: as their size is even, as far as a run of pages is aligned.
 [[nodiscard]] constexpr std::size_t alignment_of(std::size_t block_bytes, unsigned page_shift) {
   const std::size_t even = lowest_bit(block_bytes);
@@ -74,30 +71,23 @@ struct SetShape {
 
 /// What the fast paths touch of a slab: one cache line.
 struct alignas(64) SlabFront {
-  std::uint64_t offered = 0;   // blocks of the current set to hand out, one bit each
-  Page* current = nullptr;     // the current set
-  Address current_start = 0;   // the address of its first block
-  std::size_t least_last = 0;  // the least last byte of a request that routes here,
-  std::size_t last_count = 0;  // and how many there are, if all such are served here; otherwise 0
+  std::uint64_t offered = 0;  // blocks of the current set to hand out, one bit each
+  Page* current = nullptr;    // the current set
+  Address current_start = 0;  // the address of its first block
+  Layouts layouts;            // that route here
   std::uint32_t block_bytes = 0;
-  std::uint32_t alignment = 1;  // of every block
-  Reciprocal reciprocal;        // of block_bytes
-  std::uint64_t deallocations = 0;
+  std::uint32_t alignment = 1;      // of every block
+  Reciprocal reciprocal;            // of block_bytes
+  std::uint64_t deallocations = 0;  // but for those that the recent set counts (see RecentSet)
 
   bool operator==(const SlabFront&) const = default;
   /// Whether a request of this alignment, if it routes here, is served here: a power of two that every block honours.
   [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | alignment)) == 0; }
   /// Whether every request that routes here is served here: if not, frees with a layout take a longer way.
-  [[nodiscard]] bool serves_all() const { return last_count != 0; }
-  /// Whether a request with this last byte routes here, where all are served; otherwise false.
-  [[nodiscard]] bool fits(std::size_t last) const { return last - least_last < last_count; }
-  /// Whether a request of this layout routes here, where all are served; otherwise false.
-  [[nodiscard]] bool has(std::size_t size, std::size_t align) const {
-    return fits(last_byte(size, align)) && ((align - 1) & align) == 0;
-  }
+  [[nodiscard]] bool serves_all() const { return layouts.last_count != 0; }
   /// Whether a request of this layout routes here and is served here, be it all or not.
   [[nodiscard]] bool has_slowly(std::size_t size, std::size_t align) const {
-    return last_byte(size, align) - least_last < block_bytes - least_last && serves(align);
+    return last_byte(size, align) - layouts.least_last < block_bytes - layouts.least_last && serves(align);
   }
   /// The first of the blocks offered, of which there must be one.
   [[nodiscard]] void* hand_out();
@@ -146,8 +136,8 @@ class Slab {
   void settle_empty(PageAllocator& pages, PageNumber set, Page& page);
   /// Lists a set that was full, and is not current.
   void list(PageAllocator& pages, PageNumber set, Page& page);
-  /// Gives the empty set kept back, if there is one, to the page layer; returns its pages.
-  Pages release_kept(PageAllocator& pages);
+  /// Gives the empty set kept back, if there is one, to the page layer.
+  void release_kept(PageAllocator& pages);
   /// Forgets every set, all blocks counted as freed. The caller gives the runs back.
   void forget_all();
 
@@ -163,13 +153,10 @@ class Slab {
   [[nodiscard]] std::size_t block_bytes() const { return front_->block_bytes; }
   [[nodiscard]] std::size_t alignment() const { return front_->alignment; }
   [[nodiscard]] std::uint64_t allocations() const { return offered_blocks_ - bit_count(front_->offered); }
-  [[nodiscard]] std::uint64_t deallocations() const { return front_->deallocations; }
-  [[nodiscard]] std::uint64_t used_blocks() const { return allocations() - deallocations(); }
   [[nodiscard]] std::uint64_t total_blocks() const { return total_blocks_; }
   [[nodiscard]] std::uint32_t set_count() const { return sets_; }
   [[nodiscard]] Pages pages() const { return pages_; }
   [[nodiscard]] std::uint32_t listed() const { return listed_; }
-  [[nodiscard]] std::uint32_t partial_sets() const;
   [[nodiscard]] PageNumber current() const { return current_number_; }
   [[nodiscard]] const Regions::List& list() const { return partial_; }
   /// The run of a set of this slab.
@@ -180,7 +167,7 @@ class Slab {
   void offer(std::uint64_t blocks, unsigned count);
   void make_current(const PageAllocator& pages, PageNumber set);
   void make_current(PageNumber set, Page& page, Address start);
-  static void leave_full(PageAllocator& pages, Page& page);
+  void leave_full(PageAllocator& pages, Page& page);
   void leave_current(PageAllocator& pages);
   void drop_current();
   [[nodiscard]] PageNumber take_listed(PageAllocator& pages);
@@ -196,14 +183,15 @@ class Slab {
   SlabFront* front_;
   std::uint64_t offered_blocks_ = 0;  // how many were ever offered
   std::uint64_t total_blocks_ = 0;
-  PageNumber current_number_ = no_page;
-  Regions::List partial_;
-  std::uint32_t listed_ = 0;
+  // In such an order that compilers do not add to two neighbours at once, for which they have to be put together first.
   std::uint32_t sets_ = 0;
+  PageNumber current_number_ = no_page;
   Pages pages_;
+  Regions::List partial_;
   std::uint32_t carved_pages_ = 0;  // ever; it may wrap around, and only begins anew
-  SetShape least_shape_;            // that the first sets aim at,
-  SetShape most_shape_;             // and the last
+  std::uint32_t listed_ = 0;
+  SetShape least_shape_;  // that the first sets aim at,
+  SetShape most_shape_;   // and the last
   std::uint8_t index_;
 };
 
@@ -247,10 +235,17 @@ inline void Slab::list(PageAllocator& pages, PageNumber set, Page& page) {
   pages.regions().push_back(partial_, set);
 }
 
+inline void RecentSet::forget(const Page& page, SlabFront& front) {
+  if (set != &page) return;
+  front.deallocations += freed;
+  freed = 0;
+  bytes = 0;
+}
+
 /// A full set that is not current has no front; so its next free takes the slow path, which lists it.
 inline void Slab::leave_full(PageAllocator& pages, Page& page) {
   page.front = no_front;
-  pages.recent().forget(page);
+  pages.recent().forget(page, *front_);
 }
 
 [[gnu::always_inline]] inline bool Slab::offer_again() {
@@ -336,7 +331,7 @@ inline void Slab::leave_current(PageAllocator& pages) {
   page.block_count = 0;
   page.front = no_front;
   page.class_index = 0;
-  pages.recent().forget(page);
+  pages.recent().forget(page, *front_);
   pages.give(run.first, run.pages, page);
 }
 
