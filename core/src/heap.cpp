@@ -269,7 +269,7 @@ void* Heap::allocate_zeroed(std::size_t size, std::size_t align) {
 
 std::size_t Heap::release_kept() {
   const std::uint64_t used = pages_.used_pages();
-  if (pages_.recent().set->word == 0) look_first_in_none();
+  settle_recent();
   for (std::size_t i = 0; i < class_count_; ++i) slabs()[i].release_kept(pages_);
   pages_.empty_cache();
   return static_cast<std::size_t>(bytes_of(used - pages_.used_pages()));

@@ -107,6 +107,11 @@ Status Heap::settle_empty(Page& set) {
   return Status::ok;
 }
 
+/// Gives the recent set back if it is empty. Any other stays the recent one.
+void Heap::settle_recent() {
+  if (pages_.recent().set->word == 0) look_first_in_none();
+}
+
 /// Looks first in a set, of the region looked at, where a block was just freed.
 Status Heap::look_next_in(Page& set) {
   look_first_in(set, view_start_of(set));
@@ -246,6 +251,7 @@ bool Heap::resize_in_place(const Place& place, std::size_t new_size, std::size_t
   if (place.slab != nullptr) return index != no_class && &slabs()[index] == place.slab;
   const std::size_t count = regions().pages_for(new_size);
   if (index != no_class || count > max_region_pages) return false;
+  settle_recent();  // it may lie behind the block
   return LargeBlocks::resize(pages_, place.head, {static_cast<std::uint32_t>(count)});
 }
 

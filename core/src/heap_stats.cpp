@@ -19,18 +19,21 @@ RunView Heap::view_of(const Region& region, PageNumber head) const {
   return view;
 }
 
-std::uint64_t Heap::deallocations(const Slab& slab) const {
+bool Heap::has_recent(const Slab& slab) const {
   const RecentSet& recent = pages_.recent();
-  const bool has_recent = recent.bytes != 0 && recent.set->front == slab.front_index();
-  return slab.front().deallocations + (has_recent ? recent.freed : 0);
+  return recent.bytes != 0 && recent.set->front == slab.front_index();
+}
+
+std::uint64_t Heap::deallocations(const Slab& slab) const {
+  return slab.front().deallocations + (has_recent(slab) ? pages_.recent().freed : 0);
 }
 
 std::uint32_t Heap::partial_sets(const Slab& slab) const {
-  const RecentSet& recent = pages_.recent();
-  const bool has_empty = recent.bytes != 0 && recent.set->front == slab.front_index() && recent.set->word == 0;
   const Page* const current = slab.current() != no_page ? slab.front().current : nullptr;
   const bool is_partial = current != nullptr && current->word != 0 && free_blocks(*current) != 0;
-  return slab.listed() + (is_partial ? 1 : 0) - (has_empty && recent.set != current ? 1 : 0);
+  const Page* const recent = pages_.recent().set;
+  const bool is_empty_listed = has_recent(slab) && recent != current && recent->word == 0;
+  return slab.listed() + (is_partial ? 1 : 0) - (is_empty_listed ? 1 : 0);
 }
 
 std::uint64_t Heap::slab_used_bytes() const {
@@ -45,7 +48,7 @@ std::uint64_t Heap::slab_total_bytes() const {
   return bytes_of(pages);
 }
 
-/// The longest run that a request could get: runs in the cache and sets that are kept back empty count as free, because they are
+/// The longest run that a request could get: runs in the cache and empty sets, current or recent, count as free, because they are
 /// given up before one fails.
 Pages Heap::longest_free() const {
   const auto kept = [this](PageNumber head) -> Pages {

@@ -9,7 +9,7 @@ namespace {
 /// seldom has to ask for it.
 constexpr std::uint64_t cache_share(std::uint64_t pages) { return pages / 3; }
 
-static_assert(RunCache::max_runs + max_classes < BestFit::most_looks,
+static_assert(RunCache::max_runs + max_classes + 1 < BestFit::most_looks,
               "after a heap has given up what it keeps back, the longest run of that is among those that are looked at");
 
 }  // namespace

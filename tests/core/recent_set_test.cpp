@@ -110,11 +110,13 @@ TEST_CASE("validate notices any bit that is flipped of where the recent set is")
   const Address start = regions.address(set);
   RecentSet& recent = const_cast<PageAllocator&>(heap->pages()).recent();
   CHECK(recent == recent_set_of(start, heap->regions().by_address(0).page(set), heap->slab(3).front()));
+  const RecentSet before = recent;
   for (std::size_t at = 0; at < sizeof recent; ++at) {
     for (unsigned bit = 0; bit < 8; ++bit) {
       auto& byte = reinterpret_cast<unsigned char*>(&recent)[at];
       byte = static_cast<unsigned char>(byte ^ 1U << bit);
-      CHECK(heap->validate() == (recent.bytes == 0));  // then there is none
+      const bool is_padding = recent == before;
+      CHECK(heap->validate() == (is_padding || recent.bytes == 0));  // then there is none
       byte = static_cast<unsigned char>(byte ^ 1U << bit);
     }
   }

@@ -201,9 +201,11 @@ class alignas(SlabFront) Heap {
   void look_first_in(Page& set, Address start) { look_first_in(set, start, fronts()[set.front]); }
   void look_first_in(Page& set, Address start, SlabFront& front);
   void look_first_in_none();
+  void settle_recent();
   [[nodiscard]] static bool stays_empty(const Page& set);
   void look_first_in_current(SlabFront& front);
   [[nodiscard]] bool looks_at_a_region() const;
+  [[nodiscard]] bool has_recent(const Slab& slab) const;
   [[nodiscard]] bool is_recent_in(const Region& region) const;
 
   [[nodiscard]] Place place_of(Address address) const;
@@ -259,11 +261,12 @@ class alignas(SlabFront) Heap {
 /// up, and once more if the owner has done something about it.
 template <typename Attempt>
 void* Heap::attempt_again(std::size_t size, std::size_t align, Attempt attempt) {
-  (void)release_kept();
-  void* block = pages_.thoroughly(attempt);
-  if (block == nullptr && hooks_.out_of_memory != nullptr && hooks_.out_of_memory(*this, size, align)) {
-    block = pages_.thoroughly(attempt);
-  }
+  const auto once = [&, this] {
+    (void)release_kept();
+    return pages_.thoroughly(attempt);
+  };
+  void* block = once();
+  if (block == nullptr && hooks_.out_of_memory != nullptr && hooks_.out_of_memory(*this, size, align)) block = once();
   if (block == nullptr) ++failed_allocations_;
   return block;
 }
@@ -271,9 +274,9 @@ void* Heap::attempt_again(std::size_t size, std::size_t align, Attempt attempt) 
 /// Where a block is, for the fast path of both frees.
 struct Heap::Spot {
   Page* set;
-  const Reciprocal* reciprocal;  // of the set's front,
-  const Layouts* layouts;        // as these
-  std::uint64_t* freed;          // where it is counted
+  const Reciprocal* reciprocal;  // the front's, or a copy of it,
+  const Layouts* layouts;        // and so these
+  std::uint64_t* freed;          // where a free is counted
   std::size_t within;            // bytes from the start of the set
   bool is_recent;                // whether the set is the recent one, in whose blocks the spot lies for certain
 };
@@ -301,7 +304,7 @@ template <typename Slowly>
     if (spot.is_recent) return freed();  // if it is empty now, it is settled when another is looked in first
     if (left == 0) [[unlikely]]
       return stays_empty(*spot.set) ? freed() : settle_empty(*spot.set);
-    // Then the recent one is empty, or none, and this one is likely to be next.
+    // If the recent one is empty, this one is likely to be next. If there is none, it may be, too.
     if (pages_.recent().set->word == 0) [[unlikely]]
       return look_next_in(*spot.set);
     return freed();
@@ -321,16 +324,17 @@ template <typename Slowly>
 /// followed by one.
 inline bool Heap::stays_empty(const Page& set) { return set.next == no_page; }
 
-/// Makes no set the recent one: counts what that counted, and settles it if it is empty, which no free looked at.
+/// Makes no set the recent one: settles the one that was if it is empty, which no free looked at.
 inline void Heap::look_first_in_none() {
   RecentSet& recent = pages_.recent();
   if (recent.bytes == 0) return;
   Page& set = *recent.set;
-  recent.forget(set, fronts()[set.front]);
+  recent.end(fronts()[set.front].deallocations);
   if (set.word == 0 && !stays_empty(set)) (void)settle_empty(set);
 }
 
-/// Makes this set, of the region looked at, the recent one, if it has a front, which is this; `start` is that of its first block.
+/// Makes this set, of the region looked at, the recent one, unless it is no set any more; this is its front, or will be, and
+/// `start` that of its first block.
 inline void Heap::look_first_in(Page& set, Address start, SlabFront& front) {
   if (pages_.recent().is(set)) return;
   look_first_in_none();
@@ -364,7 +368,7 @@ template <typename Quickly, typename Slowly>
   const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
     if (!spot.layouts->has(size, align)) [[unlikely]]
       return deallocate_otherwise(block, size, align, *spot.set);
-    return put_back(spot, [=, this] { return deallocate_from(block, fronts()[pages_.recent().set->front]); });
+    return put_back(spot, [=, this] { return deallocate_from(block, fronts()[spot.set->front]); });
   };
   return in_recent_set(block, quickly, [=, this] {
     return size > routed_bytes_ ? deallocate_large(block, size, align) : deallocate_elsewhere(block, size, align);

@@ -12,13 +12,11 @@ namespace slabheap {
 
 enum class PageLayerKind : std::uint32_t { buddy, best_fit };
 
-struct SlabFront;
-
 /// The set in which frees look for their block first, of the region that they look at; none while it has no bytes. It has a
 /// front, and counts what is freed in it until another set is the recent one; nor is it settled until then if it is empty.
 struct RecentSet {
   Address start = 0;      // of its first block
-  Page* set = nullptr;    // if there is none, any page of the region
+  Page* set = nullptr;    // if there is none, the descriptor of any page of the region, since frees look at its word
   std::size_t bytes = 0;  // that its blocks take
   // Of the front, which a free would have to wait for if they were read there:
   Reciprocal reciprocal;
@@ -27,8 +25,16 @@ struct RecentSet {
 
   bool operator==(const RecentSet&) const = default;
   [[nodiscard]] bool is(const Page& page) const { return set == &page && bytes != 0; }
-  /// Is none, if it was this set, of this front.
-  void forget(const Page& page, SlabFront& front);
+  /// Counts what was freed here for the front, whose count this is, and is none.
+  void end(std::uint64_t& deallocations) {
+    deallocations += freed;
+    freed = 0;
+    bytes = 0;
+  }
+  /// The same, if it is this set.
+  void end_if(const Page& page, std::uint64_t& deallocations) {
+    if (set == &page) end(deallocations);
+  }
 };
 
 class PageAllocator {
@@ -185,8 +191,8 @@ void PageAllocator::give_all(RunAt run_at) {
     }
   });
   used_pages_ = 0;
-  recent_.bytes = 0;
-  recent_.freed = 0;
+  std::uint64_t forgotten = 0;
+  recent_.end(forgotten);
 }
 
 /// Calls `function` with the layer as what it is.

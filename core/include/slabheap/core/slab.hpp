@@ -5,9 +5,9 @@
 //   current     the one that allocations come from; it may be partial, full or empty
 //   listed      partial, and not current; or empty, and the heap's recent one
 //   unlisted    full, and not current
-// An empty set that is not current goes back to the page layer, but for the one that blocks were just freed in, which waits until
-// one is freed in another; an empty current one is kept back, one a slab, until something else has a free block to offer or the
-// heap wants its pages.
+// An empty set that is not current goes back to the page layer, but for the heap's recent one, which waits until frees look in
+// another first; an empty current one is kept back, one a slab, until something else has a free block to offer. Either goes back
+// if the heap wants its pages.
 //
 // The free blocks of the current set are offered all at once, and handed out from a word beside the slab: so a block that is
 // freed is not the next one allocated, and neither has to wait for the other. What is freed meanwhile is offered when nothing is
@@ -235,17 +235,10 @@ inline void Slab::list(PageAllocator& pages, PageNumber set, Page& page) {
   pages.regions().push_back(partial_, set);
 }
 
-inline void RecentSet::forget(const Page& page, SlabFront& front) {
-  if (set != &page) return;
-  front.deallocations += freed;
-  freed = 0;
-  bytes = 0;
-}
-
 /// A full set that is not current has no front; so its next free takes the slow path, which lists it.
 inline void Slab::leave_full(PageAllocator& pages, Page& page) {
   page.front = no_front;
-  pages.recent().forget(page, *front_);
+  pages.recent().end_if(page, front_->deallocations);
 }
 
 [[gnu::always_inline]] inline bool Slab::offer_again() {
@@ -331,7 +324,7 @@ inline void Slab::leave_current(PageAllocator& pages) {
   page.block_count = 0;
   page.front = no_front;
   page.class_index = 0;
-  pages.recent().forget(page, *front_);
+  pages.recent().end_if(page, front_->deallocations);
   pages.give(run.first, run.pages, page);
 }
 
