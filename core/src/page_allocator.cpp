@@ -127,7 +127,7 @@ void PageAllocator::give_to_layer(Run run) {
 
 void PageAllocator::empty_cache() {
   with_layer(*this, [&](auto& layer) {
-    for (Run run = cache_.give_up_one(regions_); run.pages.count != 0; run = cache_.give_up_one(regions_))
+    for (Run run = cache_.give_up_any(regions_); run.pages.count != 0; run = cache_.give_up_any(regions_))
       layer.give(regions_, run);
   });
 }

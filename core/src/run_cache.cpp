@@ -9,10 +9,16 @@ void RunCache::set_limit(std::uint32_t pages) {
 }
 
 Run RunCache::give_up_one(const Regions& regions) {
+  const Run run = give_up_any(regions);
+  turn_ = static_cast<std::uint8_t>((turn_ + 1) % bins);
+  return run;
+}
+
+Run RunCache::give_up_any(const Regions& regions) {
   if (empty()) return {};
   std::uint32_t bin = turn_;
   while (first_[bin] == no_page) bin = (bin + 1) % bins;
-  turn_ = static_cast<std::uint8_t>((bin + 1) % bins);
+  turn_ = static_cast<std::uint8_t>(bin);
   const Run run{last_of({bin + 1}), {bin + 1}};
   Page& head = regions.page(run.first);
   take(run.pages, head);

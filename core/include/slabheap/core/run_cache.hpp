@@ -35,8 +35,10 @@ class RunCache {
   [[nodiscard]] bool keep(PageNumber first, Pages pages, Page& head);
   /// Whether there is no room for a run that could be kept otherwise.
   [[nodiscard]] bool is_too_full_for(Pages pages) const { return pages.count <= bins && !has_room_for(pages.count); }
-  /// Any of the runs kept, which it gives up; none: a run of no pages.
+  /// A run kept that makes room, which it gives up, of each length in turn; none: a run of no pages.
   [[nodiscard]] Run give_up_one(const Regions& regions);
+  /// The same, of one length after the other.
+  [[nodiscard]] Run give_up_any(const Regions& regions);
   /// Forgets every run. The caller gives the pages back.
   void forget_all();
 
