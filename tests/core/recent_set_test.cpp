@@ -84,6 +84,18 @@ TEST_CASE("the recent set that is empty goes back when frees look at another reg
   CHECK(heap->validate());
 }
 
+TEST_CASE("a large block grows in place over the recent set that is empty") {
+  CoreHeap heap{16, options(Preset::classic, 0, 0)};
+  void* const large = heap->allocate(2 * 4096, 1);
+  const std::vector<void*> blocks = heap.allocate(64 + 1, 64);
+  REQUIRE(heap.picture() == "[large 2] [64: 64/64] [64: 1/64] [free 12]");
+  for (std::size_t i = 0; i < 64; ++i) REQUIRE(heap->free(blocks[i]) == Status::ok);
+  REQUIRE(heap.picture() == "[large 2] [64: 0/64] [64: 1/64] [free 12]");
+  CHECK(heap->reallocate(large, 2 * 4096, 1, 3 * 4096) == large);
+  CHECK(heap.picture() == "[large 3] [64: 1/64] [free 12]");
+  CHECK(heap->validate());
+}
+
 TEST_CASE("the recent set that is empty counts as free") {
   CoreHeap heap{4};
   const std::vector<void*> blocks = heap.allocate(65, 64);
