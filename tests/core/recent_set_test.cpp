@@ -1,4 +1,5 @@
 // The set that frees look in first: what it counts, when it goes back, and what validation says of it.
+#include <cstring>
 #include <vector>
 
 #include "core_heap.hpp"
@@ -194,4 +195,26 @@ TEST_CASE(
   CHECK_FALSE(heap->validate());
   recent.freed = 0;
   CHECK(heap->validate());
+}
+
+TEST_CASE("validate notices any bit that is flipped of the region that frees look at, and of where the routing table ends") {
+  for (const bool has_two : {false, true}) {
+    CoreHeap heap{64};
+    test::Memory more{16 * 4096};
+    const Span span{reinterpret_cast<Address>(more.start()), 16 * 4096};
+    if (has_two) REQUIRE(heap->add_memory(span, false, 0) == Status::ok);
+    // Where the heap begins: the region's start, bytes, descriptors and distances, then the end of the table, and the first page.
+    auto* const bytes = reinterpret_cast<unsigned char*>(heap.operator->());
+    std::size_t end = 0;
+    std::memcpy(&end, bytes + 4 * sizeof(void*), sizeof end);
+    REQUIRE(end == 4096);
+    for (std::size_t at = 0; at < 4 * sizeof(void*) + sizeof end + sizeof(PageNumber); ++at) {
+      for (unsigned bit = 0; bit < 8; ++bit) {
+        bytes[at] = static_cast<unsigned char>(bytes[at] ^ 1U << bit);
+        CHECK_FALSE(heap->validate());
+        bytes[at] = static_cast<unsigned char>(bytes[at] ^ 1U << bit);
+      }
+    }
+    CHECK(heap->validate());
+  }
 }
