@@ -229,6 +229,32 @@ TEST_CASE("no more than 512 runs are kept, whatever the room") {
   }
 }
 
+TEST_CASE("where 512 runs are kept, each that comes takes the place of one of the next length") {
+  CoreHeap heap{16384, keeping(Preset::compact)};
+  const std::size_t bytes = heap->regions().page_bytes();
+  std::vector<void*> blocks;
+  for (std::size_t i = 0; i < RunCache::max_runs; ++i) blocks.push_back(heap->allocate((5 + i % 4) * bytes, 1));
+  std::vector<void*> others;
+  for (int i = 0; i < 8; ++i) others.push_back(heap->allocate(20 * bytes, 1));
+  for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+  const auto kept = [&](std::uint32_t length) {
+    std::size_t runs = 0;
+    heap->pages().cache().for_each(heap->regions(), [&](Run run) { runs += run.pages.count == length ? 1 : 0; });
+    return runs;
+  };
+  for (std::size_t come = 0; come < 4; ++come) {
+    REQUIRE(heap->free(others[come]) == Status::ok);
+    CHECK(kept(20) == come + 1);
+    for (std::uint32_t i = 0; i < 4; ++i) CHECK(kept(5 + i) == (i <= come ? 127 : 128));
+  }
+  REQUIRE(heap->free(others[4]) == Status::ok);  // for one of its own length, which is next
+  CHECK(kept(20) == 4);
+  REQUIRE(heap->free(others[5]) == Status::ok);
+  CHECK(kept(20) == 5);
+  CHECK(kept(5) == 126);
+  CHECK(kept(6) == 127);
+}
+
 TEST_CASE("no more than a third of the heap is kept, and no run of more than 64 pages") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{4096, keeping(preset)};

@@ -9,6 +9,7 @@
 
 using namespace slabheap;
 using slabheap::test::CoreHeap;
+using slabheap::test::keeping;
 using slabheap::test::options;
 
 namespace {
@@ -198,6 +199,23 @@ TEST_CASE("validate is content with a region whose last page begins a chunk of n
   CHECK(munmap(reserved, 2 * chunk_bytes) == 0);
 }
 #endif
+
+TEST_CASE("validate notices any bit that is flipped of which page layer there is, whether it keeps runs, and its search") {
+  for (const bool has_cache : {false, true}) {
+    Options chosen = keeping();
+    chosen.has_cache = has_cache;
+    CoreHeap heap{256, chosen};
+    auto* const behind = reinterpret_cast<unsigned char*>(const_cast<RunCache*>(&heap->pages().cache())) + sizeof(RunCache);
+    for (std::size_t at = 0; at < 2 + sizeof(Search); ++at) {
+      for (unsigned bit = 0; bit < 8; ++bit) {
+        behind[at] = static_cast<unsigned char>(behind[at] ^ 1U << bit);
+        CHECK_FALSE(heap->validate());
+        behind[at] = static_cast<unsigned char>(behind[at] ^ 1U << bit);
+      }
+    }
+    CHECK(heap->validate());
+  }
+}
 
 TEST_CASE("validate notices a search that was left thorough") {
   CoreHeap heap{64};
