@@ -10,6 +10,8 @@ namespace {
 
 constexpr unsigned max_page_shift = std::countr_zero(max_page_bytes);
 
+static_assert(ExactDivisor::quotients == max_set_blocks, "an exact quotient is a bit of a set's word");
+
 /// The least of so many classes whose blocks, `bytes_of(index)` long, hold a request with this last byte; how many there are if
 /// there is none.
 template <typename BytesOf>
@@ -35,7 +37,7 @@ std::size_t front_of_granule(const Configuration& configuration, std::size_t gra
   const std::size_t index =
       class_holding(first, configuration.class_count, [&](std::size_t i) { return configuration.classes[i]; });
   const std::size_t bytes = configuration.classes[index];
-  return bytes >= end && alignment_of(bytes, configuration.page_shift) >= lowest_bit(end) ? index + 1 : no_front;
+  return bytes >= end && alignment_of(bytes, configuration.page_shift) >= lowest_bit(end) ? index + 1 : no_slab;
 }
 
 }  // namespace
@@ -52,7 +54,7 @@ Heap::Heap(const Configuration& configuration, const Options& options)
       page_shift_{static_cast<std::uint8_t>(configuration.page_shift)},
       class_count_{static_cast<std::uint8_t>(configuration.class_count)},
       set_blocks_{static_cast<std::uint8_t>(configuration.set_blocks)},
-      fronts_{reinterpret_cast<SlabFront*>(reinterpret_cast<std::byte*>(this) + distance_of(no_front))},
+      fronts_{reinterpret_cast<SlabFront*>(reinterpret_cast<std::byte*>(this) + distance_of(no_slab))},
       pages_{configuration.page_shift, configuration.pages, configuration.has_cache,
              reinterpret_cast<std::byte*>(this) + own_bytes(configuration) - PageAllocator::layer_bytes(configuration.pages)},
       hooks_{options.hooks},
@@ -66,7 +68,7 @@ void Heap::make_slabs(const Configuration& configuration) {
   for (std::uint8_t index = 0; index < class_count_; ++index) {
     const std::size_t bytes = configuration.classes[index];
     auto& front = *new (fronts() + index + 1) SlabFront{};
-    new (slabs() + index) Slab{front, index, bytes, below, configuration.page_shift};
+    new (slabs() + index) Slab{front, front_line(front), index, bytes, below, configuration.page_shift};
     below = bytes;
   }
   for (std::size_t granule = 0; granule < routed_bytes_ >> granule_shift; ++granule) {
@@ -76,6 +78,8 @@ void Heap::make_slabs(const Configuration& configuration) {
 
 /// How far behind the heap a front begins.
 std::uint16_t Heap::distance_of(std::size_t front) const {
+  static_assert((sizeof(Heap) + table_bytes(most_routed_bytes)) / sizeof(SlabFront) + max_classes <= 0xff,
+                "a byte says in which line the last front is");
   return static_cast<std::uint16_t>(sizeof(Heap) + table_bytes(routed_bytes_) + front * sizeof(SlabFront));
 }
 
@@ -83,7 +87,7 @@ std::uint16_t Heap::distance_of(std::size_t front) const {
 /// more than the pointers to the regions.
 bool Heap::is_as_made() const {
   const auto heap = reinterpret_cast<Address>(this);
-  if (routed_bytes_ > most_routed_bytes || reinterpret_cast<Address>(fronts_) != heap + distance_of(no_front)) return false;
+  if (routed_bytes_ > most_routed_bytes || reinterpret_cast<Address>(fronts_) != heap + distance_of(no_slab)) return false;
   const auto slabs_end = reinterpret_cast<Address>(slabs() + class_count_);
   if (class_count_ > max_classes || page_shift_ > max_page_shift || slabs_end > reinterpret_cast<Address>(regions().first()))
     return false;
@@ -105,10 +109,11 @@ bool Heap::is_as_made() const {
 }
 
 bool Heap::has_slabs_as_made(const Configuration& configuration) const {
-  if (fronts()[no_front] != SlabFront{}) return false;
+  if (fronts()[no_slab] != SlabFront{}) return false;
   std::size_t below = 0;
   for (std::uint8_t index = 0; index < class_count_; ++index) {
-    if (!slabs()[index].is_as_made(fronts()[index + 1], index, below, regions(), set_blocks_)) return false;
+    const SlabFront& front = fronts()[index + 1];
+    if (!slabs()[index].is_as_made(front, front_line(front), index, below, regions(), set_blocks_)) return false;
     below = configuration.classes[index];
   }
   for (std::size_t granule = 0; granule < routed_bytes_ >> granule_shift; ++granule) {
@@ -152,7 +157,7 @@ void Heap::reshape() {
 
 /// What the table says of a granule.
 std::size_t Heap::routed_front(std::size_t granule) const {
-  return (table()[granule] - std::size_t{distance_of(no_front)}) / sizeof(SlabFront);
+  return (table()[granule] - std::size_t{distance_of(no_slab)}) / sizeof(SlabFront);
 }
 
 /// The least class whose blocks hold a request with this last byte, which is in the largest.
@@ -161,8 +166,8 @@ std::size_t Heap::route(std::size_t last) const {
     const std::size_t granule = last >> granule_shift;
     std::size_t front = routed_front(granule);
     // If it is passed by for some alignment that a request may have, what is before it is not.
-    if (front == no_front && granule != 0) front = routed_front(granule - 1);
-    if (front != no_front && fronts()[front].block_bytes > last) return front - 1;
+    if (front == no_slab && granule != 0) front = routed_front(granule - 1);
+    if (front != no_slab && fronts()[front].block_bytes > last) return front - 1;
   }
   return class_holding(last, class_count_, [this](std::size_t i) -> std::size_t { return fronts()[i + 1].block_bytes; });
 }

@@ -14,9 +14,11 @@ Run Heap::run_at(const Region& region, PageNumber head) const {
 Heap::Place Heap::place_in_set(Region& region, PageNumber head, Address address) const {
   const Page& page = region.page(head);
   const Slab& slab = slabs()[page.class_index];
-  const Quotient index = slab.front().reciprocal.divide(address - regions().address(head));
-  Place place{Status::ok, &region, head, const_cast<Slab*>(&slab), index.value};
-  if (index.value >= page.block_count || (page.word >> index.value & 1) == 0) {
+  const std::size_t within = address - regions().address(head);
+  const Quotient index = slab.front().divisor.divide(within);
+  const std::size_t block = index.exact ? index.value : within / slab.block_bytes();
+  Place place{Status::ok, &region, head, const_cast<Slab*>(&slab), block};
+  if (block >= page.block_count || (page.word >> block & 1) == 0) {
     place.status = Status::not_allocated;
   } else if (!index.exact) {
     place.status = Status::misaligned;
@@ -88,10 +90,11 @@ bool Heap::is_recent_in(const Region& region) const {
   if (page >= region.page_count || page * sizeof(Page) != offset) return false;
   if (recent.bytes == 0) return recent.freed == 0;
   const Page& set = *recent.set;
-  if (set.kind != PageKind::set || set.front == no_front || set.front > class_count_) return false;
-  const SlabFront& front = fronts()[set.front];
+  const bool has_front = set.front > front_line(fronts()[no_slab]) && set.front <= front_line(fronts()[class_count_]);
+  if (set.kind != PageKind::set || !has_front) return false;
+  const SlabFront& front = front_of(set);
   return recent.start == region.pages_start + (page << page_shift_) &&
-         recent.bytes == std::size_t{set.block_count} * front.block_bytes && recent.reciprocal == front.reciprocal &&
+         recent.bytes == std::size_t{set.block_count} * front.block_bytes && recent.divisor == front.divisor &&
          recent.layouts == front.layouts;
 }
 
@@ -114,7 +117,7 @@ void Heap::settle_recent() {
 
 /// Looks first in a set, of the region looked at, where a block was just freed.
 Status Heap::look_next_in(Page& set) {
-  look_first_in(set, view_start_of(set));
+  look_first_in(set, view_start_of(set), front_of(set));
   return Status::ok;
 }
 
@@ -125,7 +128,7 @@ Status Heap::free_at(const Place& place) {
   } else {
     Page& set = place.region->page(place.head);
     place.slab->put(pages_, place.head, set, place.block);
-    look_first_in(set, regions().address(*place.region, place.head));
+    if (set.front != no_front) return look_next_in(set);  // otherwise it was empty, and is no set any more
   }
   return Status::ok;
 }
@@ -148,19 +151,34 @@ Status Heap::free_large_otherwise(PageNumber head, Page& page) {
   return Status::ok;
 }
 
-/// Frees a block that is not in the recent set.
-Status Heap::deallocate_elsewhere(void* block, std::size_t size, std::size_t align) {
-  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.layouts->has(size, align)) [[unlikely]]
-      return deallocate_otherwise(block, size, align, *spot.set);
-    return put_back(spot, [=, this] { return deallocate_from(block, fronts()[spot.set->front]); });
+/// Frees a block that is not in the recent set, with a layout that the table routes: to the front at this distance, of a slab
+/// that serves it, or of none, which no set names.
+Status Heap::deallocate_elsewhere(void* block, std::size_t size, std::size_t align, std::size_t distance) {
+  const auto quickly = [ =, this ](Page & set, std::size_t within) __attribute__((always_inline)) {
+    if (set.front * sizeof(SlabFront) != distance) [[unlikely]]
+      return deallocate_otherwise(block, size, align, set);
+    SlabFront& front = front_at(distance);
+    return put_back(spot_in(set, within, front), [=, this, &front] { return deallocate_from(block, front); });
+  };
+  return in_view(block, quickly, [=, this] { return deallocate_slowly(block, size, align); });
+}
+
+/// The same, with a layout that the table does not route, or for which it names no class.
+Status Heap::deallocate_unrouted(void* block, std::size_t size, std::size_t align) {
+  const auto quickly = [ =, this ](Page & set, std::size_t within) __attribute__((always_inline)) {
+    if (set.front == no_front || !front_of(set).layouts.has(size, align)) [[unlikely]]
+      return deallocate_otherwise(block, size, align, set);
+    SlabFront& front = front_of(set);
+    return put_back(spot_in(set, within, front), [=, this, &front] { return deallocate_from(block, front); });
   };
   return in_view(block, quickly, [=, this] { return deallocate_slowly(block, size, align); });
 }
 
 Status Heap::free_elsewhere(void* block) {
-  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    return put_back(spot, [=, this] { return free_otherwise(block, *spot.set); });
+  const auto quickly = [ =, this ](Page & set, std::size_t within) __attribute__((always_inline)) {
+    if (set.front == no_front) [[unlikely]]
+      return free_otherwise(block, set);
+    return put_back(spot_in(set, within, front_of(set)), [=, this, &set] { return free_otherwise(block, set); });
   };
   return in_view(block, quickly, [=, this] { return free_slowly(block); });
 }
@@ -180,12 +198,12 @@ Status Heap::free_slowly(void* block) {
   return place.status == Status::ok ? free_at(place) : refuse(block, place.status);
 }
 
-/// With a size beyond what the table routes: the fast path is that of a large block in the region looked at.
+/// With a layout that the table does not route: the fast path is that of a large block in the region looked at.
 Status Heap::deallocate_large(void* block, std::size_t size, std::size_t align) {
   const auto address = reinterpret_cast<Address>(block);
   const std::size_t page = large_block_at(address);
   if (page == no_index) [[unlikely]]
-    return deallocate_elsewhere(block, size, align);
+    return deallocate_unrouted(block, size, align);
   // Aligned to a power of two: to zero, no address is.
   if (((align - 1) & (align | address)) != 0) [[unlikely]]
     return deallocate_slowly(block, size, align);
@@ -202,12 +220,14 @@ Status Heap::deallocate_slowly(void* block, std::size_t size, std::size_t align)
   return has_layout(place, block, size, align) ? free_at(place) : refuse(block, Status::wrong_layout);
 }
 
-/// Frees a block whose layout does not route to its slab by the front of `set`, where the fast path looked: the set is full, or
-/// holds no such block, or is none; or its class does not serve all that routes to it, or a smaller one would hold the size but
-/// does not honour the alignment; or the layout is wrong.
+/// Frees a block whose layout does not lead to the front of `set`, where the fast path looked: the set is full, or holds no such
+/// block, or is none; or the table names no class, since several share the granule or one does not serve all of it; or a smaller
+/// class would hold the size but does not honour the alignment; or the layout is wrong.
 Status Heap::deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set) {
   if (set.block_count == 0) return deallocate_slowly(block, size, align);
-  if (!fronts()[set.class_index + 1].has_slowly(size, align)) return deallocate_passed_by(block, size, align, set);
+  const SlabFront& front = fronts()[set.class_index + 1];
+  if (!front.has_slowly(size, align)) return deallocate_passed_by(block, size, align, set);
+  if (&front == &front_of(set) && front.serves_all()) return deallocate_unrouted(block, size, align);
   return free_in_set(set, reinterpret_cast<Address>(block), [=, this] { return deallocate_slowly(block, size, align); });
 }
 
@@ -224,8 +244,8 @@ template <typename Otherwise>
   if (set.block_count == 0) return otherwise();
   SlabFront& front = fronts()[set.class_index + 1];
   const Address start = view_start_of(set);
-  const Quotient index = front.reciprocal.divide(address - start);
-  if (!index.exact || index.value >= max_set_blocks) return otherwise();
+  const Quotient index = front.divisor.divide(address - start);
+  if (!index.exact) return otherwise();
   const Cleared left = clear_bit(set.word, index.value);
   if (!left.had_bit) return otherwise();
   set.word = left.word;
@@ -266,11 +286,11 @@ void* Heap::move_to(void* moved, void* block, std::size_t size, std::size_t alig
 /// The fast path: a block of a set, in the region looked at.
 void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::size_t new_size) {
   const auto slowly = [=, this] { return reallocate_slowly(block, size, align, new_size); };
-  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.layouts->has(size, align)) [[unlikely]]
+  const auto quickly = [ =, this ](const Layouts& layouts, const Spot& spot) __attribute__((always_inline)) {
+    if (!layouts.has(size, align)) [[unlikely]]
       return slowly();
     const std::size_t last = last_byte(new_size, align);
-    const bool stays = spot.layouts->has_last(last);
+    const bool stays = layouts.has_last(last);
     // Where the table names no class, the one that serves the request may be the block's; and so may the least, for nothing.
     const bool is_routed = last < routed_bytes_ ? &front_for(last) != fronts() : new_size > largest_class();
     if (!stays && !is_routed) return slowly();
@@ -279,8 +299,17 @@ void* Heap::reallocate(void* block, std::size_t size, std::size_t align, std::si
     };
     return at_block(spot, resized, slowly);
   };
+  const auto in_recent = [ =, this ](RecentSet & recent, std::size_t within) __attribute__((always_inline)) {
+    return quickly(recent.layouts, spot_in(recent, within));
+  };
+  const auto in_set = [ =, this ](Page & set, std::size_t within) __attribute__((always_inline)) {
+    if (set.front == no_front) [[unlikely]]
+      return slowly();
+    SlabFront& front = front_of(set);
+    return quickly(front.layouts, spot_in(set, within, front));
+  };
   return in_recent_set(
-      block, quickly, [ =, this ]() __attribute__((always_inline)) { return in_view(block, quickly, slowly); });
+      block, in_recent, [ =, this ]() __attribute__((always_inline)) { return in_view(block, in_set, slowly); });
 }
 
 void* Heap::reallocate_slowly(void* block, std::size_t size, std::size_t align, std::size_t new_size) {

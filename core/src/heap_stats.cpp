@@ -21,7 +21,7 @@ RunView Heap::view_of(const Region& region, PageNumber head) const {
 
 bool Heap::has_recent(const Slab& slab) const {
   const RecentSet& recent = pages_.recent();
-  return recent.bytes != 0 && recent.set->front == slab.front_index();
+  return recent.bytes != 0 && recent.set->front == front_line(slab.front());
 }
 
 std::uint64_t Heap::deallocations(const Slab& slab) const {

@@ -80,12 +80,13 @@ SetShape SetShape::snug(std::size_t block_bytes, std::uint64_t heap_pages, unsig
   return share > shape.page_count ? first_with_small_tail(block_bytes, share, shape.page_count, page_shift) : shape;
 }
 
-Slab::Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t below, unsigned page_shift)
-    : front_{&front}, index_{index} {
+Slab::Slab(SlabFront& front, std::uint8_t front_line, std::uint8_t index, std::size_t block_bytes, std::size_t below,
+           unsigned page_shift)
+    : front_{&front}, index_{index}, front_line_{front_line} {
   front.layouts.least_last = below;
   front.block_bytes = static_cast<std::uint32_t>(block_bytes);
   front.alignment = static_cast<std::uint32_t>(alignment_of(block_bytes, page_shift));
-  front.reciprocal = Reciprocal{front.block_bytes};
+  front.divisor = ExactDivisor{front.block_bytes};
   // What is rounded up to an alignment that blocks do not honour must not route here.
   const bool serves_all = round_down(block_bytes, std::size_t{2} * front.alignment) <= below;
   front.layouts.last_count = serves_all ? block_bytes - below : 0;
@@ -101,11 +102,11 @@ void Slab::reshape(const Regions& regions, std::size_t set_blocks) {
   }
 }
 
-bool Slab::is_as_made(const SlabFront& front, std::uint8_t index, std::size_t below, const Regions& regions,
-                      std::size_t set_blocks) const {
-  if (front_ != &front || index_ != index) return false;
+bool Slab::is_as_made(const SlabFront& front, std::uint8_t front_line, std::uint8_t index, std::size_t below,
+                      const Regions& regions, std::size_t set_blocks) const {
+  if (front_ != &front || front_line_ != front_line || index_ != index) return false;
   SlabFront made = front;
-  (void)Slab{made, index, front.block_bytes, below, regions.page_shift()};
+  (void)Slab{made, front_line, index, front.block_bytes, below, regions.page_shift()};
   Slab reshaped = *this;
   reshaped.reshape(regions, set_blocks);
   return made == front && reshaped == *this;
@@ -183,7 +184,7 @@ void Slab::leave_empty(PageAllocator& pages, PageNumber set, Page& page) {
 /// Makes an empty set current.
 void Slab::keep_empty(PageAllocator& pages, PageNumber set, Page& page) {
   leave_current(pages);
-  page.front = front_index();
+  page.front = front_line_;
   make_current(pages, set);
 }
 

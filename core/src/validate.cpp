@@ -143,7 +143,7 @@ bool Validator::set_is_placed(const Slab& slab, Run run, const Page& page, Addre
   if (is_current && (front.offered & ~(all_blocks(page.block_count) & ~page.word)) != 0) return false;
   if (!is_current && page.word == 0 && !heap_.pages_.recent().is(page)) return false;
   const bool has_front = is_current || page.word != all_blocks(page.block_count);
-  return page.front == (has_front ? page.class_index + 1 : no_front);
+  return page.front == (has_front ? heap_.front_line(slab.front()) : no_front);
 }
 
 bool Validator::slabs_agree() const {

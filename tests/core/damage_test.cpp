@@ -208,7 +208,7 @@ TEST_CASE("validate notices any bit of a slab that is flipped, but of how many p
       slab[at] = static_cast<unsigned char>(slab[at] ^ 1U << bit);
     }
   }
-  const std::size_t fields = sizeof(void*) + 2 * 8 + 8 * 4 + 1;
+  const std::size_t fields = sizeof(void*) + 2 * 8 + 8 * 4 + 2;
   CHECK(unnoticed == 8 * (sizeof(Slab) - fields + 4));
   CHECK(heap->validate());
 }

@@ -111,7 +111,7 @@ TEST_CASE("the recent set that is empty counts as free") {
 
 /// What the heap keeps of a set that frees look in first.
 static RecentSet recent_set_of(Address start, Page& set, const SlabFront& front) {
-  return {start, &set, std::size_t{set.block_count} * front.block_bytes, front.reciprocal, front.layouts};
+  return {start, &set, std::size_t{set.block_count} * front.block_bytes, front.divisor, front.layouts};
 }
 
 TEST_CASE("validate notices any bit that is flipped of where the recent set is") {

@@ -110,6 +110,23 @@ TEST_CASE("a class that does not serve all that routes to it serves what it hono
   CHECK(heap->validate());
 }
 
+TEST_CASE(
+    "a free of a class that shares a granule finds its block in a set that is not full, and makes no other set the recent one") {
+  CoreHeap heap{64, classes_of({60, 64})};
+  const std::vector<void*> blocks = heap.allocate(2 * 64 + 1, 64);
+  REQUIRE(heap->deallocate(blocks[0], 64, 4) == Status::ok);  // it was full, so now it is the recent one
+  REQUIRE(heap->deallocate(blocks[64], 64, 4) == Status::ok);
+  const Page* const recent = heap->pages().recent().set;
+  for (std::size_t i = 1; i < 63; ++i) {
+    REQUIRE(heap->deallocate(blocks[i], 61, 4) == Status::ok);
+    CHECK(heap->deallocate(blocks[i], 61, 4) == Status::not_allocated);
+  }
+  CHECK(heap->deallocate(blocks[63], 60, 4) == Status::wrong_layout);
+  CHECK(heap->pages().recent().set == recent);
+  CHECK(heap->deallocate(blocks[63], 64, 64) == Status::ok);
+  CHECK(heap->validate());
+}
+
 TEST_CASE("validate notices a front that says wrongly what it serves") {
   for (const std::size_t bytes : {std::size_t{24}, std::size_t{64}}) {
     CoreHeap heap{64, classes_of({bytes})};

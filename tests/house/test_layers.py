@@ -27,7 +27,7 @@ FREESTANDING = {"bit", "compare", "concepts", "cstddef", "cstdint", "limits", "n
 
 # The core's headers bottom-up: each includes only what stands before it.
 CORE_ORDER = [
-    *("units", "status", "limits", "memory", "layouts", "reciprocal", "page", "regions", "page_layer", "free_tree", "buddy", "best_fit"),
+    *("units", "status", "limits", "memory", "layouts", "exact_divisor", "page", "regions", "page_layer", "free_tree", "buddy", "best_fit"),
     *("run_cache", "page_allocator", "slab", "large_blocks", "options", "stats", "heap", "heap_walks"),
 ]
 

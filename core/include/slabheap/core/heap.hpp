@@ -114,7 +114,7 @@ class alignas(SlabFront) Heap {
   // far behind the heap a front begins, so that it is found by an addition.
   [[nodiscard]] std::uint16_t* table() { return reinterpret_cast<std::uint16_t*>(this + 1); }
   [[nodiscard]] const std::uint16_t* table() const { return reinterpret_cast<const std::uint16_t*>(this + 1); }
-  [[nodiscard]] static std::size_t table_bytes(std::size_t routed_bytes) {
+  [[nodiscard]] static constexpr std::size_t table_bytes(std::size_t routed_bytes) {
     return round_up((routed_bytes >> granule_shift) * sizeof(std::uint16_t), alignof(SlabFront));
   }
   [[nodiscard]] SlabFront* fronts() { return fronts_; }
@@ -136,6 +136,13 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] SlabFront& front_at(std::size_t distance) {
     return *reinterpret_cast<SlabFront*>(reinterpret_cast<std::byte*>(this) + distance);
   }
+  // A set names its front by how many lines, of as many bytes as a front has, this is behind the heap.
+  [[nodiscard]] std::uint8_t front_line(const SlabFront& front) const {
+    const std::size_t distance = reinterpret_cast<Address>(&front) - reinterpret_cast<Address>(this);
+    return static_cast<std::uint8_t>(distance / sizeof(SlabFront));
+  }
+  [[nodiscard]] SlabFront& front_of(const Page& set) { return front_at(std::size_t{set.front} * sizeof(SlabFront)); }
+  [[nodiscard]] const SlabFront& front_of(const Page& set) const { return const_cast<Heap*>(this)->front_of(set); }
   [[nodiscard]] std::size_t largest_class() const { return fronts()[class_count_].block_bytes; }
   /// Whether no class lies beyond the table: then no class serves what the table does not route.
   [[nodiscard]] bool is_routed_whole() const { return routed_bytes_ == largest_class(); }
@@ -161,15 +168,14 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] void* resize_or_allocate(const Place& place, void* block, std::size_t new_size, std::size_t align);
 
   struct Spot;
-  [[nodiscard]] Spot spot_at(std::size_t offset);
+  [[nodiscard]] static Spot spot_in(Page& set, std::size_t within, SlabFront& front);
+  [[nodiscard]] static Spot spot_in(RecentSet& recent, std::size_t within);
   template <typename Quickly, typename Elsewhere>
   auto in_recent_set(void* block, Quickly quickly, Elsewhere elsewhere);
   template <typename Quickly, typename Slowly>
   auto in_view(void* block, Quickly quickly, Slowly slowly);
   template <typename Quickly, typename Slowly>
   auto at_block(const Spot& spot, Quickly quickly, Slowly slowly);
-  /// `Status::ok`. Compilers would know it all along, set it aside, and move it at the end.
-  [[nodiscard]] static Status freed() { return static_cast<Status>(at_hand(static_cast<std::size_t>(Status::ok))); }
   template <typename Slowly>
   Status put_back(const Spot& spot, Slowly slowly);
   [[nodiscard]] std::size_t large_block_at(Address address) const;
@@ -178,7 +184,8 @@ class alignas(SlabFront) Heap {
   template <typename Otherwise>
   Status free_in_set(Page& set, Address address, Otherwise otherwise);
   // What ends a fast path: called last, and never a part of it, so that no register has to be saved.
-  [[gnu::noinline]] Status deallocate_elsewhere(void* block, std::size_t size, std::size_t align);
+  [[gnu::noinline]] Status deallocate_elsewhere(void* block, std::size_t size, std::size_t align, std::size_t distance);
+  [[gnu::noinline]] Status deallocate_unrouted(void* block, std::size_t size, std::size_t align);
   [[gnu::noinline]] Status deallocate_otherwise(void* block, std::size_t size, std::size_t align, Page& set);
   [[gnu::noinline]] Status deallocate_passed_by(void* block, std::size_t size, std::size_t align, Page& set);
   [[gnu::noinline]] Status deallocate_from(void* block, const SlabFront& front);
@@ -198,7 +205,6 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] Address view_start_of(const Page& page) const {
     return view_start_ + (std::size_t{view_index(page)} << page_shift_);
   }
-  void look_first_in(Page& set, Address start) { look_first_in(set, start, fronts()[set.front]); }
   void look_first_in(Page& set, Address start, SlabFront& front);
   void look_first_in_none();
   void settle_recent();
@@ -274,22 +280,18 @@ void* Heap::attempt_again(std::size_t size, std::size_t align, Attempt attempt) 
 /// Where a block is, for the fast path of both frees.
 struct Heap::Spot {
   Page* set;
-  const Reciprocal* reciprocal;  // the front's, or a copy of it,
-  const Layouts* layouts;        // and so these
-  std::uint64_t* freed;          // where a free is counted
-  std::size_t within;            // bytes from the start of the set
-  bool is_recent;                // whether the set is the recent one, in whose blocks the spot lies for certain
+  Quotient index;        // of the block in the set, if it is exact
+  std::uint64_t* freed;  // where a free is counted
+  bool is_recent;        // whether the set is the recent one
 };
 
 /// `quickly(left)` if the spot is the start of a block in use, for the set's word without it; otherwise nothing has changed, and
 /// `slowly()` finds out why. What is called from here is called last, so that no register has to be saved.
 template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline auto Heap::at_block(const Spot& spot, Quickly quickly, Slowly slowly) {
-  // What is not the head of a set has no front, and of that no quotient is exact. No bit is set beyond the blocks of a set.
-  const Quotient index = spot.reciprocal->divide(spot.within);
-  if (!index.exact || (!spot.is_recent && index.value >= max_set_blocks)) [[unlikely]]
+  if (!spot.index.exact) [[unlikely]]
     return slowly();
-  const Cleared left = clear_bit(spot.set->word, index.value);
+  const Cleared left = clear_bit(spot.set->word, spot.index.value);  // which has no bit beyond the blocks of the set
   if (!left.had_bit) [[unlikely]]
     return slowly();
   return quickly(left.word);
@@ -301,23 +303,25 @@ template <typename Slowly>
   const auto quickly = [ =, this ](std::uint64_t left) __attribute__((always_inline)) {
     ++*spot.freed;
     spot.set->word = left;
-    if (spot.is_recent) return freed();  // if it is empty now, it is settled when another is looked in first
+    if (spot.is_recent) return Status::ok;  // if it is empty now, it is settled when another is looked in first
     if (left == 0) [[unlikely]]
-      return stays_empty(*spot.set) ? freed() : settle_empty(*spot.set);
+      return stays_empty(*spot.set) ? Status::ok : settle_empty(*spot.set);
     // If the recent one is empty, this one is likely to be next. If there is none, it may be, too.
     if (pages_.recent().set->word == 0) [[unlikely]]
       return look_next_in(*spot.set);
-    return freed();
+    return Status::ok;
   };
   return at_block(spot, quickly, slowly);
 }
 
-[[gnu::always_inline]] inline Heap::Spot Heap::spot_at(std::size_t offset) {
-  std::size_t page = offset >> page_shift_;
-  page -= view_head_distances_[page];
-  Page& set = view_pages_[page];
-  SlabFront& front = fronts()[set.front];
-  return {&set, &front.reciprocal, &front.layouts, &front.deallocations, at_hand(offset - (page << page_shift_)), false};
+/// So many bytes from the start of a set with a front that is not the recent one.
+[[gnu::always_inline]] inline Heap::Spot Heap::spot_in(Page& set, std::size_t within, SlabFront& front) {
+  return {&set, front.divisor.divide(within), &front.deallocations, false};
+}
+
+/// So many bytes from the start of the recent set.
+[[gnu::always_inline]] inline Heap::Spot Heap::spot_in(RecentSet& recent, std::size_t within) {
+  return {recent.set, recent.divisor.divide(within), &recent.freed, true};
 }
 
 /// Whether a set may stay when it is empty: if it is current and no other is listed. On a list, which is a ring, each set is
@@ -329,16 +333,16 @@ inline void Heap::look_first_in_none() {
   RecentSet& recent = pages_.recent();
   if (recent.bytes == 0) return;
   Page& set = *recent.set;
-  recent.end(fronts()[set.front].deallocations);
+  recent.end(front_of(set).deallocations);
   if (set.word == 0 && !stays_empty(set)) (void)settle_empty(set);
 }
 
-/// Makes this set, of the region looked at, the recent one, unless it is no set any more; this is its front, or will be, and
-/// `start` that of its first block.
+/// Makes this set, of the region looked at, the recent one; this is its front, or will be, and `start` the address of its first
+/// block.
 inline void Heap::look_first_in(Page& set, Address start, SlabFront& front) {
   if (pages_.recent().is(set)) return;
   look_first_in_none();
-  pages_.recent() = {start, &set, std::size_t{set.block_count} * front.block_bytes, front.reciprocal, front.layouts};
+  pages_.recent() = {start, &set, std::size_t{set.block_count} * front.block_bytes, front.divisor, front.layouts};
 }
 
 /// The same of the current set of a front, if it is in the region looked at.
@@ -346,38 +350,46 @@ inline void Heap::look_first_in_current(SlabFront& front) {
   if (front.current_start - view_start_ < view_bytes_) look_first_in(*front.current, front.current_start, front);
 }
 
-/// `quickly(spot)` if a block may be in the recent set, for where it is then; otherwise `elsewhere()`.
+/// `quickly(recent, within)` for the recent set, and how many bytes from its start a block is, if it may be there; otherwise
+/// `elsewhere()`.
 template <typename Quickly, typename Elsewhere>
 [[gnu::always_inline]] inline auto Heap::in_recent_set(void* block, Quickly quickly, Elsewhere elsewhere) {
   RecentSet& recent = pages_.recent();
   const std::size_t within = reinterpret_cast<Address>(block) - recent.start;
-  if (within < recent.bytes) return quickly(Spot{recent.set, &recent.reciprocal, &recent.layouts, &recent.freed, within, true});
+  if (within < recent.bytes) return quickly(recent, within);
   return elsewhere();
 }
 
-/// `quickly(spot)` for the spot where a block is if it is anywhere in the region looked at; otherwise `slowly()`.
+/// `quickly(set, within)` for the set that a block is in, and how many bytes from its start, if it is in one of the region looked
+/// at; if it is elsewhere in the region, `set` is of no set, or of one that ends before it; otherwise `slowly()`.
 template <typename Quickly, typename Slowly>
 [[gnu::always_inline]] inline auto Heap::in_view(void* block, Quickly quickly, Slowly slowly) {
   const std::size_t offset = reinterpret_cast<Address>(block) - view_start_;
   if (offset >= view_bytes_) [[unlikely]]
     return slowly();
-  return quickly(spot_at(offset));
+  std::size_t page = offset >> page_shift_;
+  page -= view_head_distances_[page];
+  return quickly(view_pages_[page], at_hand(offset - (page << page_shift_)));
 }
 
 [[gnu::always_inline]] inline Status Heap::deallocate(void* block, std::size_t size, std::size_t align) {
-  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    if (!spot.layouts->has(size, align)) [[unlikely]]
-      return deallocate_otherwise(block, size, align, *spot.set);
-    return put_back(spot, [=, this] { return deallocate_from(block, fronts()[spot.set->front]); });
+  const auto quickly = [ =, this ](RecentSet & recent, std::size_t within) __attribute__((always_inline)) {
+    if (!recent.layouts.has(size, align)) [[unlikely]]
+      return deallocate_otherwise(block, size, align, *recent.set);
+    return put_back(spot_in(recent, within), [=, this, &recent] { return deallocate_from(block, front_of(*recent.set)); });
   };
   return in_recent_set(block, quickly, [=, this] {
-    return size > routed_bytes_ ? deallocate_large(block, size, align) : deallocate_elsewhere(block, size, align);
+    if (((align - 1) & align) != 0) [[unlikely]]
+      return deallocate_slowly(block, size, align);
+    const std::size_t last = last_byte(size, align);
+    if (last >= routed_bytes_) return deallocate_large(block, size, align);
+    return deallocate_elsewhere(block, size, align, front_distance(last));
   });
 }
 
 [[gnu::always_inline]] inline Status Heap::free(void* block) {
-  const auto quickly = [ =, this ](const Spot& spot) __attribute__((always_inline)) {
-    return put_back(spot, [=, this] { return free_slowly(block); });
+  const auto quickly = [ =, this ](RecentSet & recent, std::size_t within) __attribute__((always_inline)) {
+    return put_back(spot_in(recent, within), [=, this] { return free_slowly(block); });
   };
   return in_recent_set(block, quickly, [=, this] { return free_elsewhere(block); });
 }

@@ -29,11 +29,11 @@ struct Page {
   PageKind kind;
   std::uint8_t class_index;  ///< set: its size class · free run: `given_back`, or 0 · large, kept run: `short_way`, or 0
   std::uint8_t block_count;  ///< blocks of a set; 0 if and only if this is not the head of a set
-  std::uint8_t front;        ///< set: the SlabFront that frees go by, `no_front` where the slow path has to see them
+  std::uint8_t front;        ///< set: the SlabFront that frees go by (see Heap), `no_front` where the slow path has to see them
 };
 static_assert(sizeof(Page) == 16, "the fast paths index descriptors by a shift");
 
-/// The front of no slab: it accepts no free, so whatever is not the head of a set is refused by it, too.
+/// No SlabFront: so the fast path of a free passes whatever is not the head of a set by, too.
 inline constexpr std::uint8_t no_front = 0;
 
 /// Marks a free run whose memory went back to the OS and has not been used since.

@@ -3,8 +3,8 @@
 
 #include "slabheap/core/best_fit.hpp"
 #include "slabheap/core/buddy.hpp"
+#include "slabheap/core/exact_divisor.hpp"
 #include "slabheap/core/layouts.hpp"
-#include "slabheap/core/reciprocal.hpp"
 #include "slabheap/core/regions.hpp"
 #include "slabheap/core/run_cache.hpp"
 
@@ -19,7 +19,7 @@ struct RecentSet {
   Page* set = nullptr;    // if there is none, the descriptor of any page of the region, since frees look at its word
   std::size_t bytes = 0;  // that its blocks take
   // Of the front, which a free would have to wait for if they were read there:
-  Reciprocal reciprocal;
+  ExactDivisor divisor;
   Layouts layouts;
   std::uint64_t freed = 0;  // blocks freed here that the front does not count yet
 

@@ -21,8 +21,8 @@
 // only if it is current or listed; the `next` of the current set is the first listed one.
 #pragma once
 
+#include "slabheap/core/exact_divisor.hpp"
 #include "slabheap/core/page_allocator.hpp"
-#include "slabheap/core/reciprocal.hpp"
 
 namespace slabheap {
 
@@ -77,13 +77,14 @@ struct alignas(64) SlabFront {
   Layouts layouts;            // that route here
   std::uint32_t block_bytes = 0;
   std::uint32_t alignment = 1;      // of every block
-  Reciprocal reciprocal;            // of block_bytes
+  ExactDivisor divisor;             // block_bytes
   std::uint64_t deallocations = 0;  // but for those that the recent set counts (see RecentSet)
 
   bool operator==(const SlabFront&) const = default;
   /// Whether a request of this alignment, if it routes here, is served here: a power of two that every block honours.
   [[nodiscard]] bool serves(std::size_t align) const { return ((align - 1) & (align | alignment)) == 0; }
-  /// Whether every request that routes here is served here: if not, frees with a layout take a longer way.
+  /// Whether every request that routes here is served here: if not, frees take a longer way where the layout is not looked up in
+  /// the routing table.
   [[nodiscard]] bool serves_all() const { return layouts.last_count != 0; }
   /// Whether a request of this layout routes here and is served here, be it all or not.
   [[nodiscard]] bool has_slowly(std::size_t size, std::size_t align) const {
@@ -93,6 +94,9 @@ struct alignas(64) SlabFront {
   [[nodiscard]] void* hand_out();
 };
 static_assert(sizeof(SlabFront) == 64, "fronts are found by a shift");
+
+/// Which of the fronts that stand together is of no slab: it offers nothing, and no set names it.
+inline constexpr std::size_t no_slab = 0;
 
 /// `hand_out` of the front that `front()` is, for each access.
 template <typename Front>
@@ -111,8 +115,9 @@ inline void* SlabFront::hand_out() {
 
 class Slab {
  public:
-  /// `below` is what blocks of the class below have, 0 if there is none.
-  Slab(SlabFront& front, std::uint8_t index, std::size_t block_bytes, std::size_t below, unsigned page_shift);
+  /// `below` is what blocks of the class below have, 0 if there is none; `front_line` is what sets name the front by.
+  Slab(SlabFront& front, std::uint8_t front_line, std::uint8_t index, std::size_t block_bytes, std::size_t below,
+       unsigned page_shift);
 
   /// Fits the sets that will be carved to a heap of the size that it has now; `set_blocks` is what they aim at, 0: snug.
   void reshape(const Regions& regions, std::size_t set_blocks);
@@ -143,13 +148,11 @@ class Slab {
 
   /// Whether the constructor and `reshape`, so called, left both slab and front like this. Follows nothing that it has not
   /// checked.
-  [[nodiscard]] bool is_as_made(const SlabFront& front, std::uint8_t index, std::size_t below, const Regions& regions,
-                                std::size_t set_blocks) const;
+  [[nodiscard]] bool is_as_made(const SlabFront& front, std::uint8_t front_line, std::uint8_t index, std::size_t below,
+                                const Regions& regions, std::size_t set_blocks) const;
   bool operator==(const Slab&) const = default;
 
   [[nodiscard]] const SlabFront& front() const { return *front_; }
-  /// Of its front, among all.
-  [[nodiscard]] std::uint8_t front_index() const { return static_cast<std::uint8_t>(index_ + 1); }
   [[nodiscard]] std::size_t block_bytes() const { return front_->block_bytes; }
   [[nodiscard]] std::size_t alignment() const { return front_->alignment; }
   [[nodiscard]] std::uint64_t allocations() const { return offered_blocks_ - bit_count(front_->offered); }
@@ -193,6 +196,7 @@ class Slab {
   SetShape least_shape_;  // that the first sets aim at,
   SetShape most_shape_;   // and the last
   std::uint8_t index_;
+  std::uint8_t front_line_;
 };
 
 inline Run Slab::run_of(PageNumber set, const Page& page, unsigned page_shift) const {
@@ -229,7 +233,7 @@ inline void Slab::lead_to(PageNumber first_listed) {
 /// At the end of the list a set gathers more free blocks before it becomes current; at the front it would fill up and come back
 /// all the time.
 inline void Slab::list(PageAllocator& pages, PageNumber set, Page& page) {
-  page.front = front_index();
+  page.front = front_line_;
   ++listed_;
   if (partial_.empty()) lead_to(set);
   pages.regions().push_back(partial_, set);
@@ -293,7 +297,7 @@ inline void Slab::leave_current(PageAllocator& pages) {
   page.kind = PageKind::set;
   page.class_index = index_;
   page.block_count = static_cast<std::uint8_t>(blocks);
-  page.front = front_index();
+  page.front = front_line_;
   region.mark_distances(run);
   total_blocks_ += blocks;
   pages_ += run.pages;
