@@ -102,6 +102,24 @@ TEST_CASE("validate is content with as many classes as there can be, and a run t
   CHECK(heap->validate());
 }
 
+TEST_CASE("validate notices any bit of a front that is flipped") {
+  CoreHeap heap{256};
+  REQUIRE(heap->allocate(64, 1) != nullptr);
+  REQUIRE(heap->free(heap->allocate(64, 1)) == Status::ok);
+  auto& front = const_cast<SlabFront&>(heap->slab(0).front());
+  const SlabFront before = front;
+  for (std::size_t at = 0; at < sizeof front; ++at) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      auto& byte = reinterpret_cast<unsigned char*>(&front)[at];
+      byte = static_cast<unsigned char>(byte ^ 1U << bit);
+      const bool is_padding = front == before;
+      CHECK(heap->validate() == is_padding);
+      byte = static_cast<unsigned char>(byte ^ 1U << bit);
+    }
+  }
+  CHECK(heap->validate());
+}
+
 TEST_CASE("validate notices a page of any run that leads a free to a front, or out of its region") {
   for (const Preset preset : {Preset::classic, Preset::compact}) {
     CoreHeap heap{1024, options(preset)};
