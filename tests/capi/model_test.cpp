@@ -19,6 +19,8 @@ constexpr std::size_t kib = 1024;
 
 std::vector<Setup> setups() {
   const std::vector<std::size_t> odd = {9, 24, 100, 333, 1000, 3000, 5001, 20000};
+  // Classes that serve all that routes to them, above such as do not.
+  const std::vector<std::size_t> mixed = {20, 40, 64, 100, 128, 1000, 1024, 5001, 8192};
   std::vector<Setup> setups;
   for (const HeapPreset preset : {HEAP_PRESET_CLASSIC, HEAP_PRESET_COMPACT}) {
     const auto add = [&](const std::vector<std::size_t>& regions, std::size_t page_bytes = 0, std::size_t misalignment = 0,
@@ -35,7 +37,7 @@ std::vector<Setup> setups() {
     add({512 * kib}, 0, 0, HEAP_PAGE_LAYER_BEST_FIT);
     add({400 * kib, 200 * kib}, 2048, 1, HEAP_PAGE_LAYER_BEST_FIT, 7);
     add({400 * kib, 200 * kib}, 512, 1, HEAP_PAGE_LAYER_BUDDY, 1, odd);
-    add({700 * kib}, 8192, 100, HEAP_PAGE_LAYER_BEST_FIT, 64, odd);
+    add({700 * kib}, 8192, 100, HEAP_PAGE_LAYER_BEST_FIT, 64, mixed);
     add({4096 * kib}, 65536);
     add({400 * kib, 100 * kib}, 0, 0, HEAP_PAGE_LAYER_BUDDY).freed_runs = HEAP_FREED_RUNS_MERGED;
     add({400 * kib, 100 * kib}, 0, 0, HEAP_PAGE_LAYER_BEST_FIT).freed_runs = HEAP_FREED_RUNS_MERGED;

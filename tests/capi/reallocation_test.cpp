@@ -54,6 +54,26 @@ TEST_CASE("a large block grows into the set behind it that was kept back, and no
   }
 }
 
+TEST_CASE("a block stays where its class is that of the new size, too, although blocks of a smaller class hold it") {
+  const std::size_t classes[] = {40, 64};  // of which the first are not aligned to 16
+  HeapOptions options = heap_options_default();
+  options.classes = classes;
+  options.class_count = 2;
+  const TestHeap heap{1 << 20, options};
+  REQUIRE(heap_usable_size(heap, 30, 16).max == 64);
+  void* elsewhere = heap_allocate(heap, 64, 16);
+  void* last = elsewhere;
+  for (void* block = last; block != nullptr; block = heap_allocate(heap, 64, 16)) last = block;
+  const HeapStats before = heap.stats();
+  for (void* block : {last, elsewhere}) {  // first in the recent set, then in another
+    CHECK(heap_reallocate(heap, block, 64, 16, 30) == block);
+    CHECK(heap_reallocate(heap, block, 30, 16, 0) == block);
+    CHECK(heap_reallocate(heap, block, 0, 16, 64) == block);
+  }
+  CHECK(heap.stats().allocations == before.allocations);
+  CHECK(heap.stats().failed_allocations == before.failed_allocations);
+}
+
 TEST_CASE("a reallocation to more than half of the address space is refused, wherever the block is") {
   const TestHeap heap{1 << 20};
   for (const std::size_t size : {std::size_t{100}, std::size_t{5000}}) {
