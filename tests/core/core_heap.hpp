@@ -29,6 +29,19 @@ namespace slabheap::test {
   return options;
 }
 
+/// Calls `look()` with each bit of some bytes flipped, one at a time.
+template <typename Look>
+void with_each_bit_flipped(void* start, std::size_t bytes, Look look) {
+  auto* const begin = static_cast<unsigned char*>(start);
+  for (auto* byte = begin; byte < begin + bytes; ++byte) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      *byte = static_cast<unsigned char>(*byte ^ 1U << bit);
+      look();
+      *byte = static_cast<unsigned char>(*byte ^ 1U << bit);
+    }
+  }
+}
+
 class CoreHeap {
  public:
   /// A heap with exactly `pages` pages, the first on a multiple of Memory::alignment, its metadata in front of them.

@@ -13,6 +13,7 @@ using slabheap::test::CoreHeap;
 using slabheap::test::Memory;
 using slabheap::test::options;
 using slabheap::test::Range;
+using slabheap::test::with_each_bit_flipped;
 
 namespace {
 
@@ -201,13 +202,9 @@ TEST_CASE("validate notices any bit of a slab that is flipped, but of how many p
   REQUIRE(heap->slab(0).current() != no_page);
   auto* const slab = reinterpret_cast<unsigned char*>(const_cast<Slab*>(&heap->slab(0)));
   std::size_t unnoticed = 0;
-  for (std::size_t at = sizeof(void*); at < sizeof(Slab); ++at) {
-    for (unsigned bit = 0; bit < 8; ++bit) {
-      slab[at] = static_cast<unsigned char>(slab[at] ^ 1U << bit);
-      if (heap->validate()) ++unnoticed;
-      slab[at] = static_cast<unsigned char>(slab[at] ^ 1U << bit);
-    }
-  }
+  with_each_bit_flipped(slab + sizeof(void*), sizeof(Slab) - sizeof(void*), [&] {
+    if (heap->validate()) ++unnoticed;
+  });
   const std::size_t fields = sizeof(void*) + 2 * 8 + 8 * 4 + 2;
   CHECK(unnoticed == 8 * (sizeof(Slab) - fields + 4));
   CHECK(heap->validate());

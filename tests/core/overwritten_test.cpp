@@ -17,6 +17,7 @@
 
 using namespace slabheap;
 using slabheap::test::Memory;
+using slabheap::test::with_each_bit_flipped;
 
 namespace {
 
@@ -327,13 +328,7 @@ TEST_CASE("validate notices any bit that is flipped in what the table of several
   attack_all([](Victim& victim) {
     if (victim->regions().count() == 1) return;
     // 32 words of 64 bits, and one of 32.
-    for (unsigned char* byte = victim.table(); byte < victim.table() + 32 * 8 + 4; ++byte) {
-      for (unsigned bit = 0; bit < 8; ++bit) {
-        *byte = static_cast<unsigned char>(*byte ^ 1U << bit);
-        CHECK_FALSE(victim->validate());
-        *byte = static_cast<unsigned char>(*byte ^ 1U << bit);
-      }
-    }
+    with_each_bit_flipped(victim.table(), 32 * 8 + 4, [&] { CHECK_FALSE(victim->validate()); });
   });
 }
 

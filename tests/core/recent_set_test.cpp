@@ -7,6 +7,7 @@
 using namespace slabheap;
 using slabheap::test::CoreHeap;
 using slabheap::test::options;
+using slabheap::test::with_each_bit_flipped;
 
 TEST_CASE("blocks freed in the recent set are counted at once, and an empty one is no partial one") {
   CoreHeap heap{64};
@@ -124,15 +125,10 @@ TEST_CASE("validate notices any bit that is flipped of where the recent set is")
   RecentSet& recent = const_cast<PageAllocator&>(heap->pages()).recent();
   CHECK(recent == recent_set_of(start, heap->regions().by_address(0).page(set), heap->slab(3).front()));
   const RecentSet before = recent;
-  for (std::size_t at = 0; at < sizeof recent; ++at) {
-    for (unsigned bit = 0; bit < 8; ++bit) {
-      auto& byte = reinterpret_cast<unsigned char*>(&recent)[at];
-      byte = static_cast<unsigned char>(byte ^ 1U << bit);
-      const bool is_padding = recent == before;
-      CHECK(heap->validate() == (is_padding || recent.bytes == 0));  // then there is none
-      byte = static_cast<unsigned char>(byte ^ 1U << bit);
-    }
-  }
+  with_each_bit_flipped(&recent, sizeof recent, [&] {
+    const bool is_padding = recent == before;
+    CHECK(heap->validate() == (is_padding || recent.bytes == 0));  // then there is none
+  });
   CHECK(heap->validate());
 }
 
@@ -208,13 +204,7 @@ TEST_CASE("validate notices any bit that is flipped of the region that frees loo
     std::size_t end = 0;
     std::memcpy(&end, bytes + 4 * sizeof(void*), sizeof end);
     REQUIRE(end == (pages == 8 ? 512 : 4096));
-    for (std::size_t at = 0; at < 4 * sizeof(void*) + sizeof end + sizeof(PageNumber); ++at) {
-      for (unsigned bit = 0; bit < 8; ++bit) {
-        bytes[at] = static_cast<unsigned char>(bytes[at] ^ 1U << bit);
-        CHECK_FALSE(heap->validate());
-        bytes[at] = static_cast<unsigned char>(bytes[at] ^ 1U << bit);
-      }
-    }
+    with_each_bit_flipped(bytes, 4 * sizeof(void*) + sizeof end + sizeof(PageNumber), [&] { CHECK_FALSE(heap->validate()); });
     CHECK(heap->validate());
   }
 }

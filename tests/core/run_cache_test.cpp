@@ -7,6 +7,7 @@
 using namespace slabheap;
 using slabheap::test::CoreHeap;
 using slabheap::test::keeping;
+using slabheap::test::with_each_bit_flipped;
 
 namespace {
 
@@ -320,15 +321,10 @@ TEST_CASE("a cache does not hold other runs than those it has, nor in other plac
 
 TEST_CASE("validate notices any bit of a cache without runs that is flipped, but what has no meaning") {
   CoreHeap heap{256, keeping()};
-  auto* const cache = reinterpret_cast<unsigned char*>(const_cast<RunCache*>(&heap->pages().cache()));
   std::size_t noticed = 0;
-  for (std::size_t at = 0; at < sizeof(RunCache); ++at) {
-    for (unsigned bit = 0; bit < 8; ++bit) {
-      cache[at] = static_cast<unsigned char>(cache[at] ^ 1U << bit);
-      if (!heap->validate()) ++noticed;
-      cache[at] = static_cast<unsigned char>(cache[at] ^ 1U << bit);
-    }
-  }
+  with_each_bit_flipped(const_cast<RunCache*>(&heap->pages().cache()), sizeof(RunCache), [&] {
+    if (!heap->validate()) ++noticed;
+  });
   // Room, runs left and limit; the turn, which has 64 values; which runs are kept; and the lists, which are empty.
   CHECK(noticed == 3 * 32 + (8 - 6) + 8 + 64 * 32);
 }

@@ -11,6 +11,7 @@ using namespace slabheap;
 using slabheap::test::CoreHeap;
 using slabheap::test::keeping;
 using slabheap::test::options;
+using slabheap::test::with_each_bit_flipped;
 
 namespace {
 
@@ -108,15 +109,10 @@ TEST_CASE("validate notices any bit of a front that is flipped") {
   REQUIRE(heap->free(heap->allocate(64, 1)) == Status::ok);
   auto& front = const_cast<SlabFront&>(heap->slab(0).front());
   const SlabFront before = front;
-  for (std::size_t at = 0; at < sizeof front; ++at) {
-    for (unsigned bit = 0; bit < 8; ++bit) {
-      auto& byte = reinterpret_cast<unsigned char*>(&front)[at];
-      byte = static_cast<unsigned char>(byte ^ 1U << bit);
-      const bool is_padding = front == before;
-      CHECK(heap->validate() == is_padding);
-      byte = static_cast<unsigned char>(byte ^ 1U << bit);
-    }
-  }
+  with_each_bit_flipped(&front, sizeof front, [&] {
+    const bool is_padding = front == before;
+    CHECK(heap->validate() == is_padding);
+  });
   CHECK(heap->validate());
 }
 
@@ -224,13 +220,7 @@ TEST_CASE("validate notices any bit that is flipped of which page layer there is
     chosen.has_cache = has_cache;
     CoreHeap heap{256, chosen};
     auto* const behind = reinterpret_cast<unsigned char*>(const_cast<RunCache*>(&heap->pages().cache())) + sizeof(RunCache);
-    for (std::size_t at = 0; at < 2 + sizeof(Search); ++at) {
-      for (unsigned bit = 0; bit < 8; ++bit) {
-        behind[at] = static_cast<unsigned char>(behind[at] ^ 1U << bit);
-        CHECK_FALSE(heap->validate());
-        behind[at] = static_cast<unsigned char>(behind[at] ^ 1U << bit);
-      }
-    }
+    with_each_bit_flipped(behind, 2 + sizeof(Search), [&] { CHECK_FALSE(heap->validate()); });
     CHECK(heap->validate());
   }
 }

@@ -33,7 +33,7 @@ struct Page {
 };
 static_assert(sizeof(Page) == 16, "the fast paths index descriptors by a shift");
 
-/// No SlabFront: so the fast path of a free passes whatever is not the head of a set by, too.
+/// Names no SlabFront. Whatever is not the head of a set names none, so that the fast paths of a free leave it to the slow ones.
 inline constexpr std::uint8_t no_front = 0;
 
 /// Marks a free run whose memory went back to the OS and has not been used since.
