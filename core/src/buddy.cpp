@@ -31,22 +31,29 @@ std::uint8_t longest_order_of(const Region& region) {
   return filed > fresh ? filed : fresh;
 }
 
-void file(Region& region, PageNumber head, unsigned order) {
+/// Files the run of a node.
+[[gnu::always_inline]] inline void file(Region& region, PageNumber head, TreeNode node, unsigned order) {
   Page& page = region.page(head);
   page.kind = PageKind::free_run;
   page.word = size_of(order).count;
   page.class_index = 0;
-  FreeTree& tree = tree_of(region);
-  tree.set(tree.node_of(head, order), order);
+  tree_of(region).set(node, order);
+}
+
+/// The opposite.
+[[gnu::always_inline]] inline void unfile(Region& region, PageNumber head, TreeNode node, unsigned order) {
+  region.page(head).kind = PageKind::inner;
+  tree_of(region).clear(node, order);
 }
 
 /// Files a run that starts where no filed run ends, and ends on a multiple of a size above its own. So its parts ascend in order,
-/// and the buddy of each is not free as a whole: there is nothing to merge.
+/// each a bit of its length, and the buddy of each is not free as a whole: there is nothing to merge.
 void file_parts(Region& region, Run run) {
-  while (run.pages.count != 0) {
-    const Pages part{lowest_bit(run.first.value)};
-    file(region, run.first, order_for(part));
-    run = {run.first + part, run.pages - part};
+  PageNumber head = run.first;
+  for (std::uint32_t left = run.pages.count; left != 0; left &= left - 1) {
+    const auto order = static_cast<unsigned>(std::countr_zero(left));
+    file(region, head, tree_of(region).node_of(head, order), order);
+    head = head + size_of(order);
   }
 }
 
@@ -60,53 +67,58 @@ void set_fresh(Region& region, PageNumber fresh) {
   page.class_index = 0;
 }
 
-/// The order of the filed run that ends at a page, `no_order` if none does.
+/// The order of the filed run that ends at a page, `no_order` if none does. From the longest down: where one run after another
+/// ends at the next, their orders ascend and then descend, and so all of them take hardly more looks than there are orders.
 unsigned order_before(const Region& region, PageNumber page) {
+  if (page == region.first) return no_order;
   const FreeTree& tree = tree_of(region);
-  for (std::uint32_t orders = tree.orders(); orders != 0; orders &= orders - 1) {
-    const auto order = static_cast<unsigned>(std::countr_zero(orders));
-    const Pages size = size_of(order);
-    if ((page.value & (size.count - 1)) != 0 || page - region.first < size) break;
-    if (tree.has(tree.node_of(page - size, order))) return order;
+  const TreeNode leaf = tree.node_of(page, 0);
+  for (auto orders = static_cast<std::uint32_t>(tree.orders() & (leaf ^ (leaf - 1))); orders != 0;) {
+    const auto order = static_cast<unsigned>(std::bit_width(orders) - 1);
+    if (tree.has((leaf >> order) - 1)) return order;
+    orders -= size_of(order).count;
   }
   return no_order;
-}
-
-void merge_and_file(Region& region, PageNumber head, unsigned order) {
-  FreeTree& tree = tree_of(region);
-  TreeNode node = tree.node_of(head, order);
-  for (; tree.has(node ^ 1); node >>= 1) {
-    tree.clear(node ^ 1, order);
-    const PageNumber buddy{head.value ^ size_of(order).count};
-    region.page(buddy).kind = PageKind::inner;
-    head = buddy < head ? buddy : head;
-    ++order;
-  }
-  file(region, head, order);
 }
 
 /// Adds a run to the fresh one behind it, and every filed run that ends where it starts.
 void refresh(Region& region, Run run) {
   if (region.fresh != region.end()) region.page(region.fresh).kind = PageKind::inner;
-  FreeTree& tree = tree_of(region);
   PageNumber first = run.first;
   for (unsigned order = order_before(region, first); order != no_order; order = order_before(region, first)) {
     first = first - size_of(order);
-    tree.clear(tree.node_of(first, order), order);
-    region.page(first).kind = PageKind::inner;
+    unfile(region, first, tree_of(region).node_of(first, order), order);
   }
   set_fresh(region, first);
 }
 
-/// Any run falls into aligned parts whose orders ascend, then descend; each is merged upwards. Merging uses up one run a step,
-/// and there are at most two parts and two free neighbours of each order.
+/// From both ends of the run inwards, order by order: what has no buddy within it is merged with the one outside, if that is
+/// free, and filed otherwise.
 void file_merged(Region& region, Run run) {
-  while (run.pages.count != 0) {
-    const std::uint32_t longest = std::bit_floor(run.pages.count);
-    const std::uint32_t aligned = run.first.value == 0 ? longest : lowest_bit(run.first.value);
-    const Pages part{aligned < longest ? aligned : longest};
-    merge_and_file(region, run.first, order_for(part));
-    run = {run.first + part, run.pages - part};
+  const FreeTree& tree = tree_of(region);
+  TreeNode first = tree.node_of(run.first, 0);
+  TreeNode end = tree.node_of(run.end(), 0);
+  for (unsigned order = 0; first != end; ++order) {
+    if ((first & 1) != 0) {
+      if (tree.has(first - 1)) {
+        --first;
+        unfile(region, tree.head_of(first, order), first, order);
+      } else {
+        file(region, tree.head_of(first, order), first, order);
+        ++first;
+      }
+    }
+    if ((end & 1) != 0) {
+      if (tree.has(end)) {
+        unfile(region, tree.head_of(end, order), end, order);
+        ++end;
+      } else {
+        --end;
+        file(region, tree.head_of(end, order), end, order);
+      }
+    }
+    first >>= 1;
+    end >>= 1;
   }
 }
 
@@ -154,13 +166,12 @@ void Buddy::give(Regions& regions, Run run) {
 void Buddy::withdraw(Regions& regions, PageNumber head) {
   Region& region = regions.of(head);
   Page& page = region.page(head);
-  page.kind = PageKind::inner;
   if (head == region.fresh) {
+    page.kind = PageKind::inner;
     region.fresh = region.end();
   } else {
     const auto order = static_cast<unsigned>(std::countr_zero(page.word));
-    FreeTree& tree = tree_of(region);
-    tree.clear(tree.node_of(head, order), order);
+    unfile(region, head, tree_of(region).node_of(head, order), order);
   }
   regions.set_longest_order(region, longest_order_of(region));
 }

@@ -6,8 +6,6 @@ namespace {
 /// Words of a level above one of so many.
 std::uint64_t words_above(std::uint64_t words) { return (words + 63) >> 6; }
 
-std::uint64_t bit_of(std::uint64_t index) { return std::uint64_t{1} << (index & 63); }
-
 }  // namespace
 
 // Pages whose count is not above 2^k lie in at most two runs of order k. So the tree has two nodes of that order, twice as many
@@ -32,29 +30,30 @@ FreeTree::FreeTree(Run pages) : depth_{leaf_depth(pages.pages.count)} {
   }
 }
 
-void FreeTree::set(TreeNode node, unsigned order) {
-  const unsigned last = root_level(depth_ - order);
-  orders_ |= 1U << order;
-  for (unsigned level = 0;; ++level) {
-    std::uint64_t& word = words()[level_starts_[level] + (node >> word_shift)];
+/// A word of the lowest level was clear, and is not any more.
+void FreeTree::sum_up(std::uint64_t index) {
+  for (unsigned level = 1; index != root; ++level) {
+    const std::uint64_t above = index >> word_shift;
+    std::uint64_t& word = words()[level_starts_[level] + above];
     const bool was_clear = word == 0;
-    word |= bit_of(node);
-    if (level == last || !was_clear) return;
-    node >>= word_shift;
+    word |= bit_of(index);
+    if (!was_clear) return;
+    index = above;
   }
 }
 
-void FreeTree::clear(TreeNode node, unsigned order) {
-  const unsigned last = root_level(depth_ - order);
-  for (unsigned level = 0;; ++level) {
-    std::uint64_t& word = words()[level_starts_[level] + (node >> word_shift)];
-    word &= ~bit_of(node);
-    if (level == last) {
+/// A word of the lowest level, with nodes of this order, is clear now.
+void FreeTree::sum_down(std::uint64_t index, unsigned order) {
+  for (unsigned level = 1;; ++level) {
+    const std::uint64_t above = index >> word_shift;
+    std::uint64_t& word = words()[level_starts_[level] + above];
+    word &= ~bit_of(index);
+    if (above == root) {
       if ((word & root_mask(depth_ - order)) == 0) orders_ &= ~(1U << order);
       return;
     }
     if (word != 0) return;
-    node >>= word_shift;
+    index = above;
   }
 }
 
@@ -66,7 +65,7 @@ PageNumber FreeTree::lowest(unsigned order) const {
     const std::uint64_t word = words()[level_starts_[level] + node];
     node = node << word_shift | static_cast<unsigned>(std::countr_zero(word));
   }
-  return {static_cast<std::uint32_t>((node << order) - leaves_)};
+  return head_of(node, order);
 }
 
 std::uint64_t FreeTree::size_of(unsigned level) const {

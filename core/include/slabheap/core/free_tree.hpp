@@ -24,6 +24,9 @@ class FreeTree {
   explicit FreeTree(Run pages);
 
   [[nodiscard]] TreeNode node_of(PageNumber head, unsigned order) const { return (leaves_ + head.value) >> order; }
+  [[nodiscard]] PageNumber head_of(TreeNode node, unsigned order) const {
+    return {static_cast<std::uint32_t>((node << order) - leaves_)};
+  }
   [[nodiscard]] bool has(TreeNode node) const { return (words()[node >> 6] >> (node & 63) & 1) != 0; }
   void set(TreeNode node, unsigned order);
   void clear(TreeNode node, unsigned order);
@@ -41,14 +44,20 @@ class FreeTree {
  private:
   static constexpr unsigned level_count = 6;
   static constexpr unsigned word_shift = 6;
+  static constexpr std::uint64_t root = 0;  // the index, in every level, of the word that no other sums up
+
+  [[nodiscard]] static constexpr std::uint64_t bit_of(std::uint64_t index) { return std::uint64_t{1} << (index & 63); }
+  void sum_up(std::uint64_t index);
+  void sum_down(std::uint64_t index, unsigned order);
 
   /// How many levels above the first it takes until the nodes of a depth fit into one word.
   [[nodiscard]] static constexpr unsigned root_level(unsigned depth) { return depth * 43 >> 8; }  // depth / 6, up to 32
   /// Where they are in that word.
   [[nodiscard]] static constexpr std::uint64_t root_mask(unsigned depth) {
-    const unsigned width = 1U << (depth - word_shift * root_level(depth));
-    return ((std::uint64_t{1} << width) - 1) << width;
+    return row_of(1U << (depth - word_shift * root_level(depth)));
   }
+  /// The nodes of a depth in that word, by the first of them, which is as great as they are many: half a word at the most.
+  [[nodiscard]] static constexpr std::uint64_t row_of(unsigned first) { return ((std::uint64_t{1} << first) - 1) << first; }
   [[nodiscard]] static constexpr unsigned leaf_depth(std::uint32_t page_count) { return order_for({page_count}) + 1; }
 
   [[nodiscard]] std::uint64_t* words() { return reinterpret_cast<std::uint64_t*>(this + 1); }
@@ -61,5 +70,23 @@ class FreeTree {
   std::uint32_t depth_;                      // of the leaves
   std::uint32_t level_starts_[level_count];  // indices into the words
 };
+
+inline void FreeTree::set(TreeNode node, unsigned order) {
+  orders_ |= 1U << order;
+  std::uint64_t& word = words()[node >> word_shift];
+  const bool was_clear = word == 0;
+  word |= bit_of(node);
+  if (was_clear) sum_up(node >> word_shift);
+}
+
+inline void FreeTree::clear(TreeNode node, unsigned order) {
+  std::uint64_t& word = words()[node >> word_shift];
+  word &= ~bit_of(node);
+  if (node >> word_shift != root) {
+    if (word == 0) sum_down(node >> word_shift, order);
+  } else if ((word & row_of(1U << (depth_ - order))) == 0) {
+    orders_ &= ~(1U << order);
+  }
+}
 
 }  // namespace slabheap
