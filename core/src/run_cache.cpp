@@ -8,17 +8,23 @@ void RunCache::set_limit(std::uint32_t pages) {
   room_ = pages;
 }
 
-Run RunCache::give_up_one(const Regions& regions) {
-  const Run run = give_up_any(regions);
-  turn_ = static_cast<std::uint8_t>((turn_ + 1) % bins);
-  return run;
+Run RunCache::make_room_for(const Regions& regions, Pages pages) {
+  for (unsigned look = 0; look < most_looks; ++look) {
+    const std::uint32_t bin = turn_;
+    turn_ = static_cast<std::uint8_t>((bin + 1) % bins);
+    if (first_[bin] != no_page && room_ + bin + 1 >= pages.count) return give_up(regions, bin);
+  }
+  return {};
 }
 
 Run RunCache::give_up_any(const Regions& regions) {
   if (empty()) return {};
-  std::uint32_t bin = turn_;
-  while (first_[bin] == no_page) bin = (bin + 1) % bins;
-  turn_ = static_cast<std::uint8_t>(bin);
+  while (first_[turn_] == no_page) turn_ = static_cast<std::uint8_t>((turn_ + 1) % bins);
+  return give_up(regions, turn_);
+}
+
+/// Of this length, there is one.
+Run RunCache::give_up(const Regions& regions, std::uint32_t bin) {
   const Run run{last_of({bin + 1}), {bin + 1}};
   Page& head = regions.page(run.first);
   take(run.pages, head);

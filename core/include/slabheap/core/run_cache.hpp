@@ -2,7 +2,7 @@
 // has just been merged. They are free: nothing but the page layer does not know them yet. All of them are given up before a
 // request fails.
 //
-// Bound: constant, and so is the number of runs. Of a full cache, one run makes room, of each length in turn.
+// Bound: constant, and so is the number of runs. In a full cache one run makes room for one that comes, of each length in turn.
 #pragma once
 
 #include "slabheap/core/regions.hpp"
@@ -35,9 +35,10 @@ class RunCache {
   [[nodiscard]] bool keep(PageNumber first, Pages pages, Page& head);
   /// Whether there is no room for a run that could be kept otherwise.
   [[nodiscard]] bool is_too_full_for(Pages pages) const { return pages.count <= bins && !has_room_for(pages.count); }
-  /// A run kept that makes room, which it gives up, of each length in turn; none: a run of no pages.
-  [[nodiscard]] Run give_up_one(const Regions& regions);
-  /// The same, of one length after the other.
+  /// A run that it gives up to make room for one of so many pages, of each length in turn; a run of no pages if of the next few
+  /// lengths none would make enough.
+  [[nodiscard]] Run make_room_for(const Regions& regions, Pages pages);
+  /// Gives up any run; if there is none, it is a run of no pages.
   [[nodiscard]] Run give_up_any(const Regions& regions);
   /// Forgets every run. The caller gives the pages back.
   void forget_all();
@@ -53,14 +54,17 @@ class RunCache {
 
  private:
   static constexpr std::uint32_t bins = max_run_pages;  // one for each length
+  static constexpr unsigned most_looks = 8;             // lengths that are asked to make room at a time
 
   /// Whether one more run of so many pages stays within both limits.
   [[nodiscard]] bool has_room_for(std::uint32_t pages) const { return room_ >= pages && runs_left_ != 0; }
 
+  [[nodiscard]] Run give_up(const Regions& regions, std::uint32_t bin);
+
   std::uint32_t room_ = 0;         // limit_ less the pages that are kept
   std::uint32_t limit_ = 0;        // in pages
   std::uint32_t runs_left_ = 0;    // max_runs less the runs
-  std::uint8_t turn_ = 0;          // the bin that makes room next
+  std::uint8_t turn_ = 0;          // the bin that is asked to make room next
   std::uint8_t aligned_only_ = 0;  // 1: true; a byte, because a bool that is damaged has no value
   PageNumber first_[bins];         // of a list threaded through `Page::next`, which ends in `no_page`
 };
