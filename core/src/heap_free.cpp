@@ -45,6 +45,7 @@ Heap::Place Heap::place_of(Address address) const {
 }
 
 bool Heap::has_layout(const Place& place, const void* block, std::size_t size, std::size_t align) const {
+  if (place.slab != nullptr && place.slab->front().layouts.has(size, align)) return true;
   const std::size_t index = class_for(size, align);
   if (place.slab != nullptr) return index != no_class && &slabs()[index] == place.slab;
   const bool is_aligned = (reinterpret_cast<Address>(block) & (align - 1)) == 0;
