@@ -215,7 +215,14 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   const bool is_page_aligned = ((align - 1) & (align | (std::size_t{1} << page_shift_))) == 0;
   if (!is_page_aligned) [[unlikely]]
     return allocate_slowly(size, align);
-  return large_.take_kept(pages_, count, [=, this] { return allocate_slowly(size, align); });
+  return large_.take_kept(pages_, count, [=, this] { return allocate_pages(size, align, count); });
+}
+
+/// The same, aligned to no more than a page, of so many pages as there are, if it is not for nothing.
+void* Heap::allocate_pages(std::size_t size, std::size_t align, std::size_t count) {
+  if (count > RunCache::max_run_pages || !is_routed_whole()) return allocate_slowly(size, align);
+  void* block = allocate_large(size, align);
+  return block != nullptr ? block : allocate_again(size, align);
 }
 
 /// What was just refilled; frees look there first.

@@ -149,6 +149,7 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] std::size_t routed_front(std::size_t granule) const;
   [[nodiscard]] std::size_t route(std::size_t last) const;
   [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
+  [[nodiscard]] [[gnu::noinline]] void* allocate_pages(std::size_t size, std::size_t align, std::size_t count);
   [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
   [[nodiscard]] Slab& slab_of(const SlabFront& front) { return slabs()[&front - fronts() - 1]; }
   [[nodiscard]] void* hand_out_first(SlabFront& front);
