@@ -31,7 +31,7 @@ std::uint8_t longest_order_of(const Region& region) {
   return filed > fresh ? filed : fresh;
 }
 
-/// Files the run of a node.
+/// Files the run of a node, whose first page is `head`.
 [[gnu::always_inline]] inline void file(Region& region, PageNumber head, TreeNode node, unsigned order) {
   Page& page = region.page(head);
   page.kind = PageKind::free_run;
@@ -67,8 +67,9 @@ void set_fresh(Region& region, PageNumber fresh) {
   page.class_index = 0;
 }
 
-/// The order of the filed run that ends at a page, `no_order` if none does. From the longest down: where one run after another
-/// ends at the next, their orders ascend and then descend, and so all of them take hardly more looks than there are orders.
+/// The order of the filed run that ends at a page, `no_order` if none does. From the longest down: where each of several runs
+/// ends where the next begins, their orders ascend and then descend, and all of them take at most three times as many looks as
+/// there are orders.
 unsigned order_before(const Region& region, PageNumber page) {
   if (page == region.first) return no_order;
   const FreeTree& tree = tree_of(region);

@@ -218,7 +218,8 @@ void* Heap::allocate_kept(std::size_t size, std::size_t align) {
   return large_.take_kept(pages_, count, [=, this] { return allocate_pages(size, align, count); });
 }
 
-/// The same, aligned to no more than a page, of so many pages as there are, if it is not for nothing.
+/// The same, aligned to a page at the most, and no run of so many pages is kept. If they are few, the size is neither nothing nor
+/// too much; and if no class lies beyond the table, the request is no class's.
 void* Heap::allocate_pages(std::size_t size, std::size_t align, std::size_t count) {
   if (count > RunCache::max_run_pages || !is_routed_whole()) return allocate_slowly(size, align);
   void* block = allocate_large(size, align);

@@ -47,7 +47,7 @@ Heap::Place Heap::place_of(Address address) const {
 bool Heap::has_layout(const Place& place, const void* block, std::size_t size, std::size_t align) const {
   if (place.slab != nullptr && place.slab->front().layouts.has(size, align)) return true;
   const std::size_t index = class_for(size, align);
-  if (place.slab != nullptr) return index != no_class && &slabs()[index] == place.slab;
+  if (place.slab != nullptr) return is_of(index, *place.slab);
   const bool is_aligned = (reinterpret_cast<Address>(block) & (align - 1)) == 0;
   return index == no_class && is_aligned && regions().pages_for(size) == run_at(*place.region, place.head).pages.count;
 }
@@ -269,7 +269,7 @@ Status Heap::deallocate_from(void* block, const SlabFront& front) {
 /// Whether the block could take the new size without moving, and now has it.
 bool Heap::resize_in_place(const Place& place, std::size_t new_size, std::size_t align) {
   const std::size_t index = class_for(new_size, align);
-  if (place.slab != nullptr) return index != no_class && &slabs()[index] == place.slab;
+  if (place.slab != nullptr) return is_of(index, *place.slab);
   const std::size_t count = regions().pages_for(new_size);
   if (index != no_class || count > max_region_pages) return false;
   settle_recent();  // it may lie behind the block

@@ -111,15 +111,17 @@ bool PageAllocator::take_at(Run run) {
   return true;
 }
 
-/// A run that was not kept. In a full cache, another makes room for it.
+/// A run that was not kept. In a full cache, another may make room for it.
 void PageAllocator::give_otherwise(PageNumber first, Pages pages) {
   used_pages_ -= pages.count;
-  Run run{first, pages};
   if (is_roomy() && !cache_.empty() && cache_.is_too_full_for(pages)) {
     const Run other = cache_.make_room_for(regions_, pages);
-    if (other.pages.count != 0 && cache_.keep(first, pages, regions_.page(first))) run = other;
+    if (other.pages.count != 0) {
+      (void)cache_.keep(first, pages, regions_.page(first));  // there is room now
+      return give_to_layer(other);
+    }
   }
-  give_to_layer(run);
+  give_to_layer({first, pages});
 }
 
 void PageAllocator::give_to_layer(Run run) {

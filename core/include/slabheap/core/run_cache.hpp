@@ -2,7 +2,8 @@
 // has just been merged. They are free: nothing but the page layer does not know them yet. All of them are given up before a
 // request fails.
 //
-// Bound: constant, and so is the number of runs. In a full cache one run makes room for one that comes, of each length in turn.
+// Bound: constant, and so is the number of runs. In a full cache one run may make room for one that comes, of each length in
+// turn.
 #pragma once
 
 #include "slabheap/core/regions.hpp"
