@@ -56,7 +56,7 @@ std::vector<Setup> setups() {
 
 TEST_CASE("heaps of every shape do what the reference model does, and every invariant holds after every step") {
   const std::size_t seed = environment_or("SLABHEAP_SEED", 1);
-  const std::size_t steps = environment_or("SLABHEAP_STEPS", 20000);
+  const std::size_t steps = environment_or("SLABHEAP_STEPS", 8000);
   const std::size_t stride = environment_or("SLABHEAP_STRIDE", 1);
   std::cout << "model: " << setups().size() << " heaps, " << steps << " operations each, SLABHEAP_SEED=" << seed << '\n';
   slabheap::test::set_figure("heaps", setups().size());

@@ -27,7 +27,7 @@ from figures import add_figure, set_figure
 from geometries import GEOMETRIES
 from slabheap import Block, DoubleFree, Heap, Misaligned, NotOwned, WrongLayout
 
-STEPS = int(os.environ.get("SLABHEAP_PYTHON_STEPS", "12000"))
+STEPS = int(os.environ.get("SLABHEAP_PYTHON_STEPS", "6000"))
 STEPS_A_RUN = 50
 SEED = int(os.environ.get("SLABHEAP_SEED", "1"))
 

@@ -53,7 +53,7 @@ std::size_t make(const Arena& arena, const WrongCall& call) {
 }  // namespace
 
 TEST_CASE("on a heap that is to abort, every wrong call ends the process by SIGABRT and says which pointer and why") {
-  Stride arrangements{every_or(17)};
+  Stride arrangements{every_or(37)};
   std::size_t cells = 0;
   std::size_t least_cells = 0;
   for_each_arena(HEAP_INVALID_FREE_ABORT, [&](const Arena& arena, const Arena& other) {
