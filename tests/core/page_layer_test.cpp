@@ -240,6 +240,20 @@ TEST_CASE("either layer: a free run behind a run in use can be taken as a whole,
   }
 }
 
+TEST_CASE("either layer: where a run is taken, no free run begins any more") {
+  for (const PageLayerKind kind : {PageLayerKind::buddy, PageLayerKind::best_fit}) {
+    Bench bench{kind, 64};
+    REQUIRE(bench.take(8) == 0);
+    REQUIRE(bench.page(8).kind == PageKind::free_run);  // of pages that were never handed out
+    REQUIRE(bench.pages().take_at(bench.run(8, 8)));
+    CHECK(bench.page(8).kind == PageKind::inner);
+    bench.give(2, 2);
+    REQUIRE(bench.page(2).kind == PageKind::free_run);
+    REQUIRE(bench.pages().take_at(bench.run(2, 2)));
+    CHECK(bench.page(2).kind == PageKind::inner);
+  }
+}
+
 TEST_CASE("best fit: what follows the last descriptor is no page, whatever it says") {
   Bench bench{PageLayerKind::best_fit, 512};
   REQUIRE(bench.take(512) == 0);

@@ -234,7 +234,8 @@ TEST_CASE("where 512 runs are kept, each that comes takes the place of one of th
   CoreHeap heap{16384, keeping(Preset::compact)};
   const std::size_t bytes = heap->regions().page_bytes();
   std::vector<void*> blocks;
-  for (std::size_t i = 0; i < RunCache::max_runs; ++i) blocks.push_back(heap->allocate((5 + i % 4) * bytes, 1));
+  for (std::size_t i = 1; i < RunCache::max_runs; ++i) blocks.push_back(heap->allocate((5 + i % 4) * bytes, 1));
+  blocks.push_back(heap->allocate(16 * bytes, 1));
   std::vector<void*> others;
   for (int i = 0; i < 13; ++i) others.push_back(heap->allocate(20 * bytes, 1));
   for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
@@ -247,19 +248,42 @@ TEST_CASE("where 512 runs are kept, each that comes takes the place of one of th
   while (come < 4) {
     REQUIRE(heap->free(others[come++]) == Status::ok);
     CHECK(kept(20) == come);
-    for (std::uint32_t i = 0; i < 4; ++i) CHECK(kept(5 + i) == (i < come ? 127 : 128));
+    for (std::uint32_t i = 0; i < 4; ++i) CHECK(kept(5 + i) == (i == 0 ? 127 : 128) - (i < come ? 1 : 0));
   }
-  // None of 9 to 16 pages; one of 17 to 24, of its own length; none of 21 pages to 64, nor of 1 to 4; one of 5.
+  // Of 9 to 16 pages, the last; of 17 to 24, one of its own length; none of 21 to 64, nor of 1 to 4; one of 5.
   while (come < 12) {
     REQUIRE(heap->free(others[come++]) == Status::ok);
-    CHECK(kept(20) == 4);
+    CHECK(kept(16) == 0);
+    CHECK(kept(20) == 5);
     CHECK(heap->validate());
   }
-  CHECK(kept(5) == 127);
-  REQUIRE(heap->free(others[come]) == Status::ok);
-  CHECK(kept(20) == 5);
   CHECK(kept(5) == 126);
+  REQUIRE(heap->free(others[come]) == Status::ok);
+  CHECK(kept(20) == 6);
+  CHECK(kept(5) == 125);
   CHECK(kept(6) == 127);
+  CHECK(heap->validate());
+}
+
+TEST_CASE("a kept run makes room if it is just as long as is wanted") {
+  CoreHeap heap{4096, keeping(Preset::compact)};
+  const std::size_t bytes = heap->regions().page_bytes();
+  std::vector<void*> blocks;
+  for (int i = 0; i < 20; ++i) blocks.push_back(heap->allocate(64 * bytes, 1));
+  for (const std::size_t pages : {42, 43}) blocks.push_back(heap->allocate(pages * bytes, 1));
+  std::vector<void*> others;
+  for (int i = 0; i < 6; ++i) others.push_back(heap->allocate(42 * bytes, 1));
+  for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+  const RunCache& cache = heap->pages().cache();
+  REQUIRE(cache.is_too_full_for({1}));
+  std::size_t turns = 0;  // 1 to 8 pages, 9 to 16, and so on
+  for (void* block : others) {
+    const PageNumber kept = cache.last_of({42});
+    REQUIRE(heap->free(block) == Status::ok);
+    CHECK((cache.last_of({42}) != kept) == (++turns == 6));
+    CHECK(cache.has(43));
+    CHECK(cache.is_too_full_for({1}));
+  }
   CHECK(heap->validate());
 }
 
