@@ -151,7 +151,7 @@ class alignas(SlabFront) Heap {
   [[nodiscard]] void* allocate_kept(std::size_t size, std::size_t align);
   [[nodiscard]] [[gnu::noinline]] void* allocate_pages(std::size_t size, std::size_t align, std::size_t count);
   [[nodiscard]] [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::size_t align);
-  /// Whether the slab is that of a class, or of `no_class`.
+  /// Whether a class, which may be `no_class`, is that of the slab.
   [[nodiscard]] bool is_of(std::size_t index, const Slab& slab) const { return index != no_class && &slabs()[index] == &slab; }
   [[nodiscard]] Slab& slab_of(const SlabFront& front) { return slabs()[&front - fronts() - 1]; }
   [[nodiscard]] void* hand_out_first(SlabFront& front);
