@@ -7,15 +7,22 @@ using namespace slabheap;
 using slabheap::test::CoreHeap;
 using slabheap::test::keeping;
 
+namespace {
+
+void free_all(CoreHeap& heap, const std::vector<void*>& blocks) {
+  for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+}
+
+}  // namespace
+
 TEST_CASE("where 512 runs are kept, each that comes takes the place of one of the next eight lengths, if there is one") {
   CoreHeap heap{16384, keeping(Preset::compact)};
   const std::size_t bytes = heap->regions().page_bytes();
   std::vector<void*> blocks;
   for (std::size_t i = 1; i < RunCache::max_runs; ++i) blocks.push_back(heap->allocate((5 + i % 4) * bytes, 1));
   blocks.push_back(heap->allocate(16 * bytes, 1));
-  std::vector<void*> others;
-  for (int i = 0; i < 13; ++i) others.push_back(heap->allocate(20 * bytes, 1));
-  for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+  const std::vector<void*> others = heap.allocate(13, 20 * bytes);
+  free_all(heap, blocks);
   const auto kept = [&](std::uint32_t length) {
     std::size_t runs = 0;
     heap->pages().cache().for_each(heap->regions(), [&](Run run) { runs += run.pages.count == length ? 1 : 0; });
@@ -45,12 +52,10 @@ TEST_CASE("where 512 runs are kept, each that comes takes the place of one of th
 TEST_CASE("a kept run makes room if it is just as long as is wanted") {
   CoreHeap heap{4096, keeping(Preset::compact)};
   const std::size_t bytes = heap->regions().page_bytes();
-  std::vector<void*> blocks;
-  for (int i = 0; i < 20; ++i) blocks.push_back(heap->allocate(64 * bytes, 1));
+  std::vector<void*> blocks = heap.allocate(20, 64 * bytes);
   for (const std::size_t pages : {42, 43}) blocks.push_back(heap->allocate(pages * bytes, 1));
-  std::vector<void*> others;
-  for (int i = 0; i < 6; ++i) others.push_back(heap->allocate(42 * bytes, 1));
-  for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+  const std::vector<void*> others = heap.allocate(6, 42 * bytes);
+  free_all(heap, blocks);
   const RunCache& cache = heap->pages().cache();
   REQUIRE(cache.is_too_full_for({1}));
   std::size_t turns = 0;  // 1 to 8 pages, 9 to 16, and so on
@@ -67,12 +72,10 @@ TEST_CASE("a kept run makes room if it is just as long as is wanted") {
 TEST_CASE("for a run of 64 pages another makes room, too") {
   CoreHeap heap{4096, keeping(Preset::compact)};
   const std::size_t bytes = heap->regions().page_bytes();
-  std::vector<void*> blocks;
-  for (int i = 0; i < 21; ++i) blocks.push_back(heap->allocate(63 * bytes, 1));
+  std::vector<void*> blocks = heap.allocate(21, 63 * bytes);
   blocks.push_back(heap->allocate(41 * bytes, 1));
-  std::vector<void*> others;
-  for (int i = 0; i < 8; ++i) others.push_back(heap->allocate(64 * bytes, 1));
-  for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+  const std::vector<void*> others = heap.allocate(8, 64 * bytes);
+  free_all(heap, blocks);
   const RunCache& cache = heap->pages().cache();
   REQUIRE(cache.is_too_full_for({2}));
   for (void* block : others) {
@@ -93,15 +96,9 @@ TEST_CASE("no more than a third of the heap is kept, and no run of more than 64 
       heap->pages().cache().for_each(heap->regions(), [&](Run run) { pages += run.pages.count; });
       return pages;
     };
-    std::vector<void*> longer;
-    std::vector<void*> shorter;
-    for (int i = 0; i < 8; ++i) {
-      longer.push_back(heap->allocate(65 * bytes, 1));
-      shorter.push_back(heap->allocate(63 * bytes, 1));
-    }
-    std::vector<void*> blocks;
-    for (int i = 0; i < 45; ++i) blocks.push_back(heap->allocate(64 * bytes, 1));
-    for (void* block : blocks) REQUIRE(heap->free(block) == Status::ok);
+    const std::vector<void*> longer = heap.allocate(8, 65 * bytes);
+    const std::vector<void*> shorter = heap.allocate(8, 63 * bytes);
+    free_all(heap, heap.allocate(45, 64 * bytes));
     CHECK(kept_pages() <= 2730);
     CHECK(kept_pages() >= 2730 - 64);
     const std::size_t before = kept_pages();
